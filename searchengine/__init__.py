@@ -1,0 +1,1 @@
+"""Cross-modal search: find anything with anything."""

@@ -1,0 +1,124 @@
+"""The nouns of the domain: what files become on their way to a hit.
+
+Arrays are physical quantities with their units in the name; nothing here knows a file
+format, a network, SQL or HTTP.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+
+
+class Modality(enum.StrEnum):
+    """What the user has. Image and video may share a network; that is the encoder's business."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    DEPTH = "depth"
+    THERMAL = "thermal"
+    IMU = "imu"
+
+
+class ThermalUnit(enum.StrEnum):
+    """Whether a thermal value is a temperature or only an ordering within its frame."""
+
+    KELVIN = "kelvin"
+    RELATIVE = "relative"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waveform:
+    """Sound: ``samples`` float32 (channels, n) in [-1, 1] at ``rate_hz``."""
+
+    samples: FloatArray
+    rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        return float(self.samples.shape[1] / self.rate_hz)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """Some frames of a video.
+
+    ``pixels`` uint8 (t, h, w, 3) RGB; ``times_s`` float64 (t,) from the start of the file;
+    ``rate_hz`` and ``frame_count`` describe the whole file, not only the frames kept.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    times_s: npt.NDArray[np.float64]
+    rate_hz: float
+    frame_count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DepthMap:
+    """Distance from the camera: ``metres`` float32 (h, w), 0 where not ``valid`` (bool (h, w))."""
+
+    metres: FloatArray
+    valid: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ThermalImage:
+    """Infrared radiance: ``values`` float32 (h, w), in kelvin or relative in [0, 1]."""
+
+    values: FloatArray
+    unit: ThermalUnit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImuRecording:
+    """Motion: ``accel_m_s2`` and ``gyro_rad_s`` float32 (n, 3), xyz, gravity included."""
+
+    accel_m_s2: FloatArray
+    gyro_rad_s: FloatArray
+    rate_hz: float
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.accel_m_s2) / self.rate_hz
+
+
+#: Decoded media. ``str`` is text; a bare uint8 (h, w, 3) array is an RGB image. Never a path.
+Media: TypeAlias = (
+    str | npt.NDArray[np.uint8] | Waveform | Frames | DepthMap | ThermalImage | ImuRecording
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of an item: seconds for audio, video and IMU; character offsets for text."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be used. A value, never a stop."""
+
+    path: str
+    error: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What a file says of itself before it is decoded."""
+
+    modality: Modality
+    mime_type: str
+    size_bytes: int
+    duration_s: float | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,70 @@
+"""Pictures come out upright, in RGB, or as one clear error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from searchengine.errors import DecodeError
+from searchengine.media.image import read_image
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "webp", "jpg", "gif", "avif"])
+def test_every_format_keeps_shape_and_colour(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"red.{suffix}"
+    Image.new("RGB", (40, 30), (250, 10, 20)).save(path)
+    pixels = read_image(path)
+    assert pixels.shape == (30, 40, 3) and pixels.dtype == np.uint8
+    assert np.abs(pixels.astype(int) - [250, 10, 20]).max() <= 12
+
+
+def test_exif_orientation_is_applied_unless_told_not_to(tmp_path: Path) -> None:
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate 90 degrees clockwise to view
+    Image.new("RGB", (40, 30)).save(path, exif=exif)
+    assert read_image(path).shape == (40, 30, 3)
+    assert read_image(path, orient=False).shape == (30, 40, 3)
+
+
+def test_transparent_pixels_become_white_not_their_hidden_colour(tmp_path: Path) -> None:
+    path = tmp_path / "hole.png"
+    Image.new("RGBA", (4, 4), (200, 0, 0, 0)).save(path)
+    assert (read_image(path) == 255).all()
+    assert (read_image(path, composite_alpha=False) == [200, 0, 0]).all()
+
+
+def test_sixteen_bit_grey_uses_its_own_range(tmp_path: Path) -> None:
+    path = tmp_path / "dim.png"
+    Image.fromarray(np.array([[100, 300]], np.uint16)).save(path)
+    assert read_image(path)[0, :, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
+def test_a_broken_picture_is_a_decode_error_naming_the_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.png"
+    path.write_bytes(content)
+    with pytest.raises(DecodeError, match=r"broken\.png"):
+        read_image(path)
+
+
+def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cut.png"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DecodeError):
+        read_image(path)
+
+
+def test_a_gigantic_picture_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "huge.png"
+    Image.new("1", (400, 300)).save(path)
+    monkeypatch.setattr("searchengine.media.image.MAX_PIXELS", 100_000)
+    with pytest.raises(DecodeError, match="400 x 300"):
+        read_image(path)
