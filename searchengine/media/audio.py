@@ -60,15 +60,17 @@ def _read_av(path: Path, span: Span | None) -> Waveform:
         if start_s > 0 and stream.time_base is not None:
             container.seek(int(Fraction(start_s) / stream.time_base), stream=stream)
         chunks: list[FloatArray] = []
-        begin, length = 0, float("inf")  # samples to skip, samples wanted after those
+        begin, length, got = 0, float("inf"), 0  # samples to skip, wanted after those, decoded
         resampler = av.AudioResampler(format="fltp")
         for frame in container.decode(stream):
             if not chunks:
                 begin = max(round((start_s - (frame.time or 0.0)) * rate_hz), 0)
                 length = (end_s - start_s) * rate_hz
-            elif sum(chunk.shape[1] for chunk in chunks) >= begin + length:
+            if got >= begin + length:
                 break
-            chunks.extend(part.to_ndarray().astype(np.float32) for part in resampler.resample(frame))
+            for part in resampler.resample(frame):
+                chunks.append(part.to_ndarray().astype(np.float32))
+                got += chunks[-1].shape[1]
     if not chunks:
         return Waveform(np.zeros((1, 0), np.float32), rate_hz)
     stop = None if span is None else begin + round(length)
