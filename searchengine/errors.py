@@ -7,6 +7,21 @@
       MediaError                 one file; an index run reports it and goes on
         UnsupportedMedia         not a kind we read
         DecodeError              a kind we read, but broken, hostile or too large
+      EncoderError               a model, or what it was asked to do
+        UnknownEncoder           no encoder of that name
+        CheckpointError          weights missing, altered or foreign
+        UnsupportedModality      the encoder cannot encode that kind of media
+      StoreError                 the library on disk
+        CollectionNotFound
+        CollectionExists
+        EncoderMismatch          the collection was made by another encoder
+        NothingPublished         the collection has nothing to search yet
+        SchemaOutdated           the library is older or newer than this program
+        StoreCorrupt             a file of the library is missing or altered
+        StoreLocked              another process is writing
+      QueryError                 what was asked
+        EmptyQuery
+        InvalidFilter            the filter does not parse; says where
 """
 
 from __future__ import annotations
@@ -41,3 +56,74 @@ class UnsupportedMedia(MediaError):
 
 class DecodeError(MediaError):
     """The file claims a kind we read, but cannot be decoded within the limits."""
+
+
+class EncoderError(SearchEngineError):
+    """A model, or what it was asked to do."""
+
+
+class UnknownEncoder(EncoderError):
+    """No encoder has that name; the text lists those that exist."""
+
+
+class CheckpointError(EncoderError):
+    """Weights are missing, altered or of another model; the text names the file and the cure."""
+
+
+class UnsupportedModality(EncoderError):
+    """The encoder cannot encode that kind of media; the text says which encoder can."""
+
+
+class StoreError(SearchEngineError):
+    """The library on disk."""
+
+
+class CollectionNotFound(StoreError):
+    """No collection has that name; the text lists those that exist."""
+
+
+class CollectionExists(StoreError):
+    """A collection of that name is already there."""
+
+
+class EncoderMismatch(StoreError):
+    """The collection's vectors come from another encoder or other preprocessing."""
+
+
+class NothingPublished(StoreError):
+    """The collection has nothing to search yet."""
+
+
+class SchemaOutdated(StoreError):
+    """The library was made by an older or a newer version of this program."""
+
+
+class StoreCorrupt(StoreError):
+    """A file of the library is missing, truncated or altered. ``path`` names it."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class StoreLocked(StoreError):
+    """Another process is writing to the library."""
+
+
+class QueryError(SearchEngineError):
+    """What was asked cannot be answered as it stands."""
+
+
+class EmptyQuery(QueryError):
+    """The query has no part that could be searched for."""
+
+
+class InvalidFilter(QueryError):
+    """The filter does not parse. ``position`` is the offset of the mistake in characters."""
+
+    def __init__(self, text: str, position: int, reason: str) -> None:
+        super().__init__(f"filter: {reason} at character {position + 1}: {text!r}")
+        self.text = text
+        self.position = position
+        self.reason = reason

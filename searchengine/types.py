@@ -96,29 +96,60 @@ Media: TypeAlias = (
 )
 
 
+class SpanUnit(enum.StrEnum):
+    """What the numbers of a span count."""
+
+    SECONDS = "s"
+    CHARACTERS = "chars"
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of an item: seconds for audio, video and IMU; character offsets for text."""
+    """A part of an item, ``start`` included and ``end`` not."""
 
     start: float
     end: float
+    unit: SpanUnit = SpanUnit.SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A file that could not be used. A value, never a stop."""
+class Sampling:
+    """What an encoder needs of one segment, so that no more than that is decoded.
 
-    path: str
-    error: str
-    reason: str
+    ``short_side_px``: pictures and frames may be made smaller while decoding, but no smaller
+    than this; None keeps every pixel. ``frame_indices``: the frames of the whole file that are
+    wanted, ascending, repeats allowed; None takes all in the span.
+    """
+
+    short_side_px: int | None = None
+    frame_indices: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What a file says of itself before it is decoded."""
+    """What a file says of itself without being decoded whole.
+
+    ``duration_s`` is None for pictures, maps and text; ``rate_hz`` is frames, samples or
+    readings a second; ``count`` how many of those there are; ``has_sound`` is a video's
+    soundtrack. ``metadata`` holds what the container knows (width, title, camera, ...).
+    """
 
     modality: Modality
     mime_type: str
-    size_bytes: int
     duration_s: float | None = None
+    rate_hz: float | None = None
+    count: int | None = None
+    has_sound: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be used. A value, never a stop.
+
+    ``error`` is the name of the error class, ``reason`` its text without the path.
+    """
+
+    path: str
+    error: str
+    reason: str

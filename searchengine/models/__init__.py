@@ -1,0 +1,1 @@
+"""Tensors to tensors. Networks only; nothing of ours but the errors."""
