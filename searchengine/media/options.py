@@ -1,0 +1,57 @@
+"""The choices a reader of media cannot make alone: scales, units, names of columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from searchengine.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class MediaOptions:
+    """How files become numbers. Part of what a collection's vectors mean: see ``identity``.
+
+    ``orient`` applies a photo's EXIF orientation; ``composite_alpha`` lays transparent pixels
+    on white. ``depth_scale_m`` is the metres of one unit in an integer depth file (1 mm, as
+    Kinect and RealSense write). ``thermal_scale_k`` and ``thermal_offset_k`` turn an integer
+    thermal file to kelvin, ``value * scale + offset``; without a scale it stays relative.
+    ``imu_rate_hz`` is used where a recording has no time column. ``imu_columns`` names the
+    columns of a recording in our terms, as ``(("accel_x_g", "AccX"), ...)``.
+    """
+
+    orient: bool = True
+    composite_alpha: bool = True
+    depth_scale_m: float = 0.001
+    thermal_scale_k: float | None = None
+    thermal_offset_k: float = 0.0
+    imu_rate_hz: float | None = None
+    imu_columns: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("depth_scale_m", "thermal_scale_k", "imu_rate_hz"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} must be greater than 0, not {value}")
+
+    def identity(self) -> str:
+        """The options that differ from the defaults, as canonical JSON; ``{}`` for none."""
+        default = asdict(MediaOptions())
+        changed = {k: v for k, v in asdict(self).items() if v != default[k]}
+        return json.dumps(changed, sort_keys=True)
+
+    def with_row(self, row: Mapping[str, Any]) -> MediaOptions:
+        """These options, with those that a ``metadata.jsonl`` row sets for its one file.
+
+        ``imu_columns`` in a row is an object, our name to the file's. Raises ConfigError for a
+        value of the wrong kind.
+        """
+        given = {f.name: row[f.name] for f in fields(self) if f.name in row}
+        if isinstance(given.get("imu_columns"), Mapping):
+            given["imu_columns"] = tuple(given["imu_columns"].items())
+        try:
+            return replace(self, **given)
+        except TypeError as error:
+            raise ConfigError(f"metadata.jsonl: {error}") from error
