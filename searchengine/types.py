@@ -7,6 +7,7 @@ format, a network, SQL or HTTP.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -153,3 +154,276 @@ class Failure:
     path: str
     error: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaItem:
+    """One file of a collection.
+
+    ``path`` is absolute; ``modified_ns`` is its modification time when it was indexed;
+    ``metadata`` joins what the container says with the file's ``metadata.jsonl`` row, the row
+    winning.
+    """
+
+    id: int
+    path: str
+    modality: Modality
+    mime_type: str
+    size_bytes: int
+    modified_ns: int
+    sha256: str
+    duration_s: float | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What is embedded and found: an item, or the part ``span`` of it.
+
+    ``id`` is the vector's id, never used twice in a library. ``modality`` differs from the
+    item's for a video's soundtrack.
+    """
+
+    id: int
+    item_id: int
+    ordinal: int
+    modality: Modality
+    span: Span | None = None
+
+    @property
+    def start(self) -> float | None:
+        return self.span.start if self.span else None
+
+    @property
+    def end(self) -> float | None:
+        return self.span.end if self.span else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """Vectors of one modality: ``ids`` int64 (n,), ``vectors`` float32 (n, d) of length 1."""
+
+    ids: npt.NDArray[np.int64]
+    vectors: FloatArray
+    modality: Modality
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Items embedded alike.
+
+    ``encoder`` is its name, ``identity`` its weights and preprocessing; ``options`` the
+    ``MediaOptions`` that differ from the defaults, as JSON. ``generation`` counts what was
+    published; 0 is nothing yet.
+    """
+
+    id: int
+    name: str
+    encoder: str
+    identity: str
+    options: str
+    dim: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbors:
+    """Nearest segments of one modality, best first: ``ids`` int64 (n,), cosine float32 (n,)."""
+
+    ids: npt.NDArray[np.int64]
+    similarities: FloatArray
+    modality: Modality
+
+
+class Operator(enum.StrEnum):
+    """How a filter compares a field with a value. ``CONTAINS`` is a part of a text."""
+
+    EQ = "="
+    NE = "!="
+    LT = "<"
+    LE = "<="
+    GT = ">"
+    GE = ">="
+    CONTAINS = "~"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One field of an item beside a value; of a field with several values, any one suffices."""
+
+    field: str
+    operator: Operator
+    value: str | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class PathGlob:
+    """The item's path, or its end after a ``/``, matches the pattern; ``*`` crosses folders."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    conditions: tuple[Condition, ...]
+
+
+#: A filter as a tree: written by ``query.filters``, compiled to SQL by the store.
+Condition: TypeAlias = Comparison | PathGlob | Not | And | Or
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryPart:
+    """One thing to search by: decoded ``media`` of a modality, or an item already indexed.
+
+    ``media`` holds one or more segments, whose vectors are averaged. A negative ``weight``
+    moves away from the part.
+    """
+
+    media: tuple[Media, ...] = ()
+    modality: Modality | None = None
+    like: int | None = None
+    weight: float = 1.0
+
+
+class GroupBy(enum.StrEnum):
+    """Whether an item shows once, by its best segment, or every segment is a hit."""
+
+    ITEM = "item"
+    NONE = "none"
+
+
+class Score(enum.StrEnum):
+    """What orders hits of different modalities: rank within their own, or raw cosine."""
+
+    RANK = "rank"
+    COSINE = "cosine"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What is asked. ``targets`` None searches every modality that has something in it."""
+
+    parts: tuple[QueryPart, ...]
+    targets: tuple[Modality, ...] | None = None
+    k: int = 10
+    offset: int = 0
+    where: Condition | None = None
+    group_by: GroupBy = GroupBy.ITEM
+    score: Score = Score.RANK
+    min_score: float | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer. ``similarity`` is the cosine with the query; ``score`` what it is ranked by."""
+
+    rank: int
+    score: float
+    similarity: float
+    item: MediaItem
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Answers, best first, all from one ``generation``; ``seconds`` names each stage."""
+
+    hits: tuple[Hit, ...]
+    generation: int
+    seconds: dict[str, float] = field(default_factory=dict)
+    complete: bool = True
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an index run found and did; counts are files, ``segments`` those newly stored.
+
+    ``moved`` files keep their vectors; ``gone`` files are only forgotten with ``prune``.
+    ``encoder_busy`` is the share of the run in which the encoder worked, 0 to 1.
+    """
+
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    gone: int = 0
+    unchanged: int = 0
+    segments: int = 0
+    failures: tuple[Failure, ...] = ()
+    seconds: float = 0.0
+    encoder_busy: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an index run is. ``found`` grows until ``scanned`` is True."""
+
+    found: int
+    done: int
+    segments: int
+    failures: int
+    scanned: bool
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an index run would do with one file: ``rule`` says why ``modality`` was chosen.
+
+    ``modality`` None is a file that would fail; ``rule`` then holds the reason.
+    """
+
+    path: str
+    modality: Modality | None
+    rule: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something ``verify`` found: the file or row, what is wrong, and whether it was repaired."""
+
+    path: str
+    reason: str
+    repaired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """One modality of a collection: how many segments, and how they are searched."""
+
+    modality: Modality
+    items: int
+    segments: int
+    method: str
+    delta: int
+    tombstones: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatus:
+    """A collection at a glance."""
+
+    collection: Collection
+    items: int
+    indexes: tuple[IndexStatus, ...]
+    roots: tuple[str, ...]
+    size_bytes: int
