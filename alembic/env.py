@@ -1,0 +1,14 @@
+"""Runs migrations on the connection that ``searchengine.store.migrate`` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+from searchengine.store.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""Everything kept: the library folder, its SQL and its indexes. The only room that knows them."""

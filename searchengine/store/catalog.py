@@ -1,0 +1,286 @@
+"""What the library knows, read from SQL: collections, items, segments, files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from searchengine.errors import CollectionNotFound
+from searchengine.store.conditions import compile_condition
+from searchengine.store.tables import (
+    CollectionRow,
+    FileRow,
+    ItemRow,
+    RootRow,
+    SegmentRow,
+    TombstoneRow,
+)
+from searchengine.types import (
+    Collection,
+    Condition,
+    MediaItem,
+    Modality,
+    Segment,
+    Span,
+    SpanUnit,
+)
+
+IdArray = npt.NDArray[np.int64]
+
+#: Values bound in one statement; SQLite allows 32,766.
+CHUNK = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an index run compares a file on disk with."""
+
+    id: int
+    path: str
+    size_bytes: int
+    modified_ns: int
+    sha256: str
+    recipe: str
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The files and tombstones of one generation of a collection, read in one transaction."""
+
+    generation: int
+    files: tuple[FileRow, ...]
+    tombstones: dict[Modality, IdArray]
+
+
+class Catalog:
+    """Reads; every method is one short transaction, safe from several threads."""
+
+    def __init__(self, engine: sqlalchemy.Engine) -> None:
+        self._engine = engine
+
+    def integrity(self) -> list[str]:
+        """What SQLite itself finds wrong with the catalog; other databases check themselves."""
+        if self._engine.dialect.name != "sqlite":
+            return []
+        with Session(self._engine) as session:
+            found = session.scalars(text("PRAGMA integrity_check")).all()
+        return [line for line in found if line != "ok"]
+
+    # -- collections
+
+    def collections(self) -> tuple[Collection, ...]:
+        with Session(self._engine) as session:
+            rows = session.scalars(select(CollectionRow).order_by(CollectionRow.name))
+            return tuple(map(_collection, rows))
+
+    def collection(self, name: str) -> Collection:
+        """Raises CollectionNotFound."""
+        found = {c.name: c for c in self.collections()}
+        if name not in found:
+            there = f"those here are: {', '.join(found)}" if found else "there are none yet"
+            raise CollectionNotFound(f"no collection {name!r}; {there}")
+        return found[name]
+
+    def roots(self, collection: Collection) -> tuple[str, ...]:
+        with Session(self._engine) as session:
+            mine = RootRow.collection_id == collection.id
+            return tuple(session.scalars(select(RootRow.path).where(mine).order_by(RootRow.path)))
+
+    def generation(self, collection: Collection) -> int:
+        """The newest generation; raises CollectionNotFound when it was dropped."""
+        with Session(self._engine) as session:
+            chosen = CollectionRow.id == collection.id
+            generation = session.scalar(select(CollectionRow.generation).where(chosen))
+        if generation is None:
+            raise CollectionNotFound(f"collection {collection.name!r} has been dropped")
+        return generation
+
+    def manifest(self, collection: Collection) -> Manifest:
+        with Session(self._engine) as session:
+            row = session.get(CollectionRow, collection.id)
+            if row is None:
+                raise CollectionNotFound(f"collection {collection.name!r} has been dropped")
+            files = session.scalars(
+                select(FileRow).where(FileRow.collection_id == row.id).order_by(FileRow.id)
+            ).all()
+            dead = session.execute(
+                select(TombstoneRow.modality, TombstoneRow.segment_id)
+                .where(TombstoneRow.collection_id == row.id)
+                .order_by(TombstoneRow.segment_id)
+            ).all()
+            session.expunge_all()
+        return Manifest(row.generation, tuple(files), _by_modality(dead))
+
+    # -- items
+
+    def known(self, collection: Collection, paths: Sequence[str]) -> dict[str, Known]:
+        """Those of ``paths`` that are in the collection."""
+        return {k.path: k for k in self._known(collection, ItemRow.path, paths)}
+
+    def with_hash(self, collection: Collection, sha256: str) -> list[Known]:
+        return list(self._known(collection, ItemRow.sha256, [sha256]))
+
+    def below(self, collection: Collection, root: str) -> Iterator[list[Known]]:
+        """The items at ``root`` or in that folder, a chunk at a time, by path."""
+        prefix = root.rstrip("/") + "/"
+        after = ""
+        while True:
+            statement = (
+                _select_known(collection)
+                .where(ItemRow.path > after)
+                .where((ItemRow.path == root) | ItemRow.path.startswith(prefix, autoescape=True))
+                .order_by(ItemRow.path)
+                .limit(CHUNK)
+            )
+            with Session(self._engine) as session:
+                chunk = [Known(*row) for row in session.execute(statement)]
+            if not chunk:
+                return
+            yield chunk
+            after = chunk[-1].path
+
+    def _known(self, collection: Collection, column: Any, values: Sequence[str]) -> Iterator[Known]:
+        with Session(self._engine) as session:
+            for start in range(0, len(values), CHUNK):
+                chosen = column.in_(values[start : start + CHUNK])
+                for row in session.execute(_select_known(collection).where(chosen)):
+                    yield Known(*row)
+
+    def item_ids(self, collection: Collection, condition: Condition) -> list[int]:
+        with Session(self._engine) as session:
+            mine = ItemRow.collection_id == collection.id
+            chosen = compile_condition(condition)
+            return list(session.scalars(select(ItemRow.id).where(mine, chosen)))
+
+    def item(self, collection: Collection, item_id: int) -> tuple[MediaItem, tuple[Segment, ...]]:
+        """An item and its segments in order. Raises KeyError when there is none of that id."""
+        with Session(self._engine) as session:
+            row = session.get(ItemRow, item_id)
+            if row is None or row.collection_id != collection.id:
+                raise KeyError(item_id)
+            segments = session.scalars(
+                select(SegmentRow).where(SegmentRow.item_id == item_id).order_by(SegmentRow.id)
+            )
+            return _item(row), tuple(map(_segment, segments))
+
+    # -- segments
+
+    def allowed(self, collection: Collection, condition: Condition) -> dict[Modality, IdArray]:
+        """Ids, ascending, of the segments whose items meet the condition."""
+        statement = (
+            select(SegmentRow.modality, SegmentRow.id)
+            .join(ItemRow, ItemRow.id == SegmentRow.item_id)
+            .where(ItemRow.collection_id == collection.id, compile_condition(condition))
+            .order_by(SegmentRow.id)
+        )
+        with Session(self._engine) as session:
+            return _by_modality(session.execute(statement).all())
+
+    def hydrate(self, segment_ids: Sequence[int]) -> dict[int, tuple[MediaItem, Segment]]:
+        """Segments with their items, by segment id; those deleted meanwhile are left out."""
+        statement = select(SegmentRow, ItemRow).join(ItemRow, ItemRow.id == SegmentRow.item_id)
+        found: dict[int, tuple[MediaItem, Segment]] = {}
+        with Session(self._engine) as session:
+            for start in range(0, len(segment_ids), CHUNK):
+                chosen = SegmentRow.id.in_(segment_ids[start : start + CHUNK])
+                for segment, item in session.execute(statement.where(chosen)):
+                    found[segment.id] = (_item(item), _segment(segment))
+        return found
+
+    def item_of(self, segment_ids: Sequence[int]) -> dict[int, int]:
+        """Segment id to item id; those deleted meanwhile are left out."""
+        found: dict[int, int] = {}
+        with Session(self._engine) as session:
+            for start in range(0, len(segment_ids), CHUNK):
+                chosen = SegmentRow.id.in_(segment_ids[start : start + CHUNK])
+                rows = session.execute(select(SegmentRow.id, SegmentRow.item_id).where(chosen))
+                found.update((segment, item) for segment, item in rows)
+        return found
+
+    def counts(self, collection: Collection) -> dict[Modality, tuple[int, int]]:
+        """Items and segments of each modality that has any."""
+        statement = (
+            select(
+                SegmentRow.modality,
+                func.count(func.distinct(SegmentRow.item_id)),
+                func.count(SegmentRow.id),
+            )
+            .join(ItemRow, ItemRow.id == SegmentRow.item_id)
+            .where(ItemRow.collection_id == collection.id)
+            .group_by(SegmentRow.modality)
+        )
+        with Session(self._engine) as session:
+            return {Modality(m): (items, n) for m, items, n in session.execute(statement)}
+
+    def item_count(self, collection: Collection) -> int:
+        with Session(self._engine) as session:
+            mine = ItemRow.collection_id == collection.id
+            return session.scalar(select(func.count(ItemRow.id)).where(mine)) or 0
+
+    def segment_ids(self, collection: Collection) -> dict[Modality, IdArray]:
+        """Every segment there is, ascending."""
+        statement = (
+            select(SegmentRow.modality, SegmentRow.id)
+            .join(ItemRow, ItemRow.id == SegmentRow.item_id)
+            .where(ItemRow.collection_id == collection.id)
+            .order_by(SegmentRow.id)
+        )
+        with Session(self._engine) as session:
+            return _by_modality(session.execute(statement).all())
+
+
+def _select_known(
+    collection: Collection,
+) -> sqlalchemy.Select[int, str, int, int, str, str, str]:
+    return select(
+        ItemRow.id,
+        ItemRow.path,
+        ItemRow.size_bytes,
+        ItemRow.modified_ns,
+        ItemRow.sha256,
+        ItemRow.recipe,
+        ItemRow.row,
+    ).where(ItemRow.collection_id == collection.id)
+
+
+def _by_modality(rows: Sequence[Any]) -> dict[Modality, IdArray]:
+    lists: dict[str, list[int]] = {}
+    for modality, segment_id in rows:
+        lists.setdefault(modality, []).append(segment_id)
+    return {Modality(m): np.array(ids, np.int64) for m, ids in lists.items()}
+
+
+def _collection(row: CollectionRow) -> Collection:
+    return Collection(
+        row.id, row.name, row.encoder, row.identity, row.options, row.dim, row.generation
+    )
+
+
+def _item(row: ItemRow) -> MediaItem:
+    return MediaItem(
+        id=row.id,
+        path=row.path,
+        modality=Modality(row.modality),
+        mime_type=row.mime_type,
+        size_bytes=row.size_bytes,
+        modified_ns=row.modified_ns,
+        sha256=row.sha256,
+        duration_s=row.duration_s,
+        metadata={**row.metadata_, **json.loads(row.row)},
+    )
+
+
+def _segment(row: SegmentRow) -> Segment:
+    span = None
+    if row.start is not None and row.end is not None:
+        span = Span(row.start, row.end, SpanUnit(row.unit or SpanUnit.SECONDS))
+    return Segment(row.id, row.item_id, row.ordinal, Modality(row.modality), span)

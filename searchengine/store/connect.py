@@ -1,0 +1,37 @@
+"""A SQLAlchemy engine on a library's catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import event
+
+from searchengine.store.layout import CATALOG
+
+#: How long a reader or the writer waits for SQLite's own short locks.
+BUSY_TIMEOUT_MS = 30_000
+
+
+def connect(library: Path) -> sqlalchemy.Engine:
+    """SQLite in WAL mode, synced at every commit: what was committed survives a power cut."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{library / CATALOG}")
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves: DDL is then transactional
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: sqlalchemy.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

@@ -1,0 +1,84 @@
+"""A library folder: the door to everything kept."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy.exc import DatabaseError
+
+from searchengine.errors import StoreCorrupt, StoreError
+from searchengine.store.catalog import Catalog
+from searchengine.store.connect import connect
+from searchengine.store.layout import CATALOG
+from searchengine.store.migrate import check_schema, upgrade
+from searchengine.store.snapshot import Snapshot, open_snapshot
+from searchengine.store.vectors.recipe import RECIPE, Recipe
+from searchengine.store.writer import Writer
+from searchengine.types import Collection
+
+
+class Library:
+    """Reads at any time, writes through one ``writer`` at a time. Threads may share it.
+
+    Raises StoreError when there is no library and ``create`` is False or the folder cannot be
+    used, SchemaOutdated when another version made it, StoreCorrupt when its catalog is broken.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False, recipe: Recipe = RECIPE) -> None:
+        self.path = path.resolve()
+        self.recipe = recipe
+        self._snapshots: dict[int, Snapshot] = {}
+        self._opening = threading.Lock()
+        if not (self.path / CATALOG).exists():
+            if not create:
+                raise StoreError(f"{path}: no library here; `searchengine index FOLDER` makes one")
+            upgrade(self.path)
+        self._engine = connect(self.path)
+        self.catalog = Catalog(self._engine)
+        try:
+            check_schema(self._engine, self.path)
+        except DatabaseError as error:
+            self.close()
+            raise _explained(self.path, error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._snapshots.clear()
+        self._engine.dispose()
+
+    def writer(self, *, check: bool = True) -> Writer:
+        """Become the one writer; see ``Writer``."""
+        return Writer(self.path, self._engine, recipe=self.recipe, check=check)
+
+    def snapshot(self, collection: Collection) -> Snapshot:
+        """The newest generation, kept open until a newer one is asked for."""
+        with self._opening:
+            pinned = self._snapshots.get(collection.id)
+            newest = self.catalog.generation(collection)
+            if pinned is None or pinned.generation != newest:
+                pinned = open_snapshot(self.path, self.catalog, collection, pinned, self.recipe)
+                self._snapshots[collection.id] = pinned
+            return pinned
+
+
+def _explained(path: Path, error: DatabaseError) -> StoreError:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return StoreCorrupt(str(path / CATALOG), f"{error.orig}; restore it from a backup")
+    return StoreError(f"{path / CATALOG}: {error.orig}; check the folder's permissions")

@@ -1,0 +1,126 @@
+"""Append-only vector shards: the truth that every index is made from.
+
+A shard file is two ``.npy`` arrays one after the other: ids int64 (n,), ascending; then vectors
+float16 (n, d). Float16 moves a cosine by less than 1e-3 and halves the disk; every similarity we
+report is computed from these very numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from searchengine.errors import StoreCorrupt, StoreError
+from searchengine.types import FloatArray
+
+IdArray = npt.NDArray[np.int64]
+HalfArray = npt.NDArray[np.float16]
+
+#: Ids with their vectors, a part at a time.
+Blocks = Iterable[tuple[IdArray, HalfArray]]
+
+#: How far from 1 the length of a vector may be before it is refused.
+LENGTH_TOLERANCE = 1e-3
+
+#: Rows turned to float32 at a time where all of a shard is read (32 MB at 1024-d).
+BLOCK_ROWS = 8192
+
+
+def check_vectors(vectors: FloatArray, dim: int) -> None:
+    """Refuse what would poison an index: another shape, NaN, or a length that is not 1."""
+    if vectors.ndim != 2 or vectors.shape[1] != dim:
+        raise StoreError(f"vectors of shape {vectors.shape} do not fit a collection of {dim}-d")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not np.all(np.abs(lengths - 1) < LENGTH_TOLERANCE):  # False for NaN too
+        raise StoreError("the encoder gave a vector that is not finite and of length 1")
+
+
+def write_shard(
+    file: BinaryIO, ids: IdArray, blocks: Iterable[FloatArray | HalfArray], dim: int
+) -> None:
+    """``ids`` ascending, and their vectors in blocks, so that none need all be in memory."""
+    np.save(file, ids, allow_pickle=False)
+    header = {"descr": "<f2", "fortran_order": False, "shape": (len(ids), dim)}
+    np.lib.format.write_array_header_1_0(file, header)
+    for block in blocks:
+        file.write(np.ascontiguousarray(block, dtype="<f2").data)
+
+
+class Shard:
+    """One shard, memory-mapped: opening it reads its ids, searching reads only rows asked for."""
+
+    def __init__(self, path: Path, dim: int) -> None:
+        try:
+            with path.open("rb") as file:
+                self.ids: IdArray = np.load(file, allow_pickle=False)
+                version = np.lib.format.read_magic(file)
+                if version != (1, 0):
+                    raise ValueError(f"npy version {version}")
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                if shape != (len(self.ids), dim) or dtype != np.float16:
+                    raise ValueError(f"{dtype} {shape} instead of float16 {len(self.ids), dim}")
+                self.vectors: HalfArray = np.memmap(
+                    file, np.float16, mode="r", offset=file.tell(), shape=shape
+                )
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError) as error:
+            raise StoreCorrupt(str(path), f"not a shard ({error}); run verify --repair") from error
+
+
+class Shards:
+    """All shards of one collection and modality, as one table of vectors by id."""
+
+    def __init__(self, shards: Sequence[Shard]) -> None:
+        self._shards = sorted((s for s in shards if len(s.ids)), key=lambda s: int(s.ids[0]))
+        self._first = np.array([s.ids[0] for s in self._shards], np.int64)
+
+    def __len__(self) -> int:
+        return sum(len(shard.ids) for shard in self._shards)
+
+    def ids(self, after: int = -1) -> IdArray:
+        """Ids greater than ``after``, ascending."""
+        parts = [s.ids[np.searchsorted(s.ids, after, "right") :] for s in self._shards]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def gather(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
+        """The vectors of ``ids`` that are here, float32, in ascending order of id."""
+        ids = np.unique(ids)
+        owner = np.searchsorted(self._first, ids, "right") - 1
+        found, vectors = [np.empty(0, np.int64)], []
+        for index in np.unique(owner[owner >= 0]):
+            shard, wanted = self._shards[index], ids[owner == index]
+            rows = np.minimum(np.searchsorted(shard.ids, wanted), len(shard.ids) - 1)
+            hit = shard.ids[rows] == wanted
+            found.append(wanted[hit])
+            vectors.append(shard.vectors[rows[hit]])
+        return np.concatenate(found), _stack(vectors)
+
+    def blocks(self, after: int = -1) -> list[tuple[IdArray, HalfArray]]:
+        """Ids greater than ``after`` with their vectors, as views of at most BLOCK_ROWS rows."""
+        views = []
+        for shard in self._shards:
+            start = int(np.searchsorted(shard.ids, after, "right"))
+            for row in range(start, len(shard.ids), BLOCK_ROWS):
+                end = min(row + BLOCK_ROWS, len(shard.ids))
+                views.append((shard.ids[row:end], shard.vectors[row:end]))
+        return views
+
+
+def without(blocks: Blocks, dead: IdArray) -> Iterator[tuple[IdArray, HalfArray]]:
+    """The blocks, less the rows of ``dead``."""
+    for ids, vectors in blocks:
+        if len(dead):
+            keep = np.isin(ids, dead, assume_unique=True, invert=True)
+            ids, vectors = ids[keep], vectors[keep]
+        yield ids, vectors
+
+
+def _stack(parts: Sequence[HalfArray]) -> FloatArray:
+    if not parts:
+        return np.empty((0, 0), np.float32)
+    return np.concatenate(parts).astype(np.float32)

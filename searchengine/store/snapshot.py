@@ -1,0 +1,235 @@
+"""One generation of a collection, open for searching.
+
+A snapshot holds every file it needs open, so it keeps answering while a writer publishes newer
+generations and removes its files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from searchengine.errors import NothingPublished, StoreCorrupt
+from searchengine.store.build import INDEX, SHARD
+from searchengine.store.catalog import Catalog, Manifest
+from searchengine.store.layout import check_size, checksum
+from searchengine.store.shards import Shard, Shards, without
+from searchengine.store.tables import FileRow
+from searchengine.store.vectors.faiss import (
+    bitmap_selector,
+    candidates,
+    describe,
+    flat_candidates,
+    flat_index,
+    read_index,
+)
+from searchengine.store.vectors.recipe import RECIPE, Recipe
+from searchengine.types import Collection, FloatArray, Modality, Neighbors
+
+IdArray = npt.NDArray[np.int64]
+
+#: Generations a reader may see vanish while opening them before it gives up.
+ATTEMPTS = 10
+
+
+class Snapshot:
+    """Searches one generation. Threads may share it."""
+
+    def __init__(
+        self, collection: Collection, generation: int, tables: dict[Modality, VectorTable]
+    ) -> None:
+        self.collection = collection
+        self.generation = generation
+        self.tables = tables
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """Modalities that have something to find."""
+        return tuple(m for m in Modality if m in self.tables and self.tables[m].live > 0)
+
+
+def open_snapshot(
+    library: Path,
+    catalog: Catalog,
+    collection: Collection,
+    previous: Snapshot | None = None,
+    recipe: Recipe = RECIPE,
+) -> Snapshot:
+    """Pin the newest generation, taking over from ``previous`` the files that are unchanged.
+
+    Raises NothingPublished when the collection is empty, StoreCorrupt when a file is missing
+    or not what the catalog says.
+    """
+    for _ in range(ATTEMPTS):
+        manifest = catalog.manifest(collection)
+        if manifest.generation == 0:
+            raise NothingPublished(
+                f"collection {collection.name!r} is empty; fill it with `searchengine index FOLDER`"
+            )
+        try:
+            return Snapshot(
+                collection,
+                manifest.generation,
+                _open_tables(library, collection, manifest, previous, recipe),
+            )
+        except FileNotFoundError as error:
+            missing = error
+            if catalog.manifest(collection).generation == manifest.generation:
+                break
+    raise StoreCorrupt(str(missing.filename), "missing; run `searchengine verify --repair`")
+
+
+def _open_tables(
+    library: Path,
+    collection: Collection,
+    manifest: Manifest,
+    previous: Snapshot | None,
+    recipe: Recipe,
+) -> dict[Modality, VectorTable]:
+    by_modality: dict[Modality, list[FileRow]] = {}
+    for row in manifest.files:
+        by_modality.setdefault(Modality(row.modality), []).append(row)
+    old = previous.tables if previous else {}
+    nothing = np.empty(0, np.int64)
+    return {
+        modality: VectorTable(
+            library,
+            collection.dim,
+            rows,
+            manifest.tombstones.get(modality, nothing),
+            old.get(modality),
+            recipe,
+        )
+        for modality, rows in by_modality.items()
+    }
+
+
+class VectorTable:
+    """The vectors of one modality: shards, an index of the older ones, and an exact delta."""
+
+    def __init__(
+        self,
+        library: Path,
+        dim: int,
+        rows: list[FileRow],
+        dead: IdArray,
+        previous: VectorTable | None,
+        recipe: Recipe,
+    ) -> None:
+        self._recipe = recipe
+        self._dead = dead
+        self._opened: dict[str, Any] = _open_files(
+            library, dim, rows, previous._opened if previous else {}
+        )
+        self.shards = Shards([self._opened[row.path] for row in rows if row.kind == SHARD])
+        index_row = next((row for row in rows if row.kind == INDEX), None)
+        self.index = self._opened[index_row.path] if index_row else None
+        self.indexed = index_row.rows if index_row else 0
+        newer = self.shards.blocks(index_row.last_id if index_row else -1)
+        self._delta_ids, self._delta = flat_index(without(newer, dead), dim)
+        self.live = len(self.shards) - len(dead)
+        self.top_id = max((row.last_id for row in rows), default=0)
+
+    @property
+    def delta(self) -> int:
+        """Vectors searched exactly."""
+        return len(self._delta_ids)
+
+    @property
+    def dead(self) -> int:
+        return len(self._dead)
+
+    @property
+    def method(self) -> str:
+        """How all but the delta is searched."""
+        return "exact" if self.index is None else describe(self.index)
+
+    def search(
+        self,
+        query: FloatArray,
+        count: int,
+        *,
+        modality: Modality,
+        same_modality: bool,
+        allowed: IdArray | None = None,
+        exact: bool = False,
+    ) -> Neighbors:
+        """The ``count`` nearest to ``query`` float32 (d,) of length 1, by exact cosine.
+
+        ``allowed`` (ascending) restricts the answers; ``exact`` compares every vector.
+        """
+        if exact or (allowed is not None and len(allowed) <= self._recipe.exact_allowed):
+            ids, similarities = self._scan(query, count, allowed)
+        else:
+            ids, similarities = self._rerank(
+                query, self._candidates(query, count, same_modality, allowed)
+            )
+        order = np.lexsort((ids, -similarities))[:count]
+        return Neighbors(ids[order], similarities[order], modality)
+
+    def vectors(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
+        """Stored vectors (n, d) of those ``ids`` that are here and alive, ascending."""
+        return self.shards.gather(ids if not len(self._dead) else np.setdiff1d(ids, self._dead))
+
+    def _candidates(
+        self, query: FloatArray, count: int, same_modality: bool, allowed: IdArray | None
+    ) -> IdArray:
+        found = [self._delta_ids]
+        if self.delta:
+            found = [flat_candidates(self._delta, self._delta_ids, query, count, allowed)]
+        if self.index is not None:
+            effort = self._recipe.effort(same_modality)
+            selector, _bits = self._selector(allowed)
+            found.append(
+                candidates(self.index, query, count * effort.rerank_factor, effort, selector)
+            )
+        return np.concatenate(found)
+
+    def _selector(self, allowed: IdArray | None) -> tuple[Any, Any]:
+        if allowed is None and not len(self._dead):
+            return None, None
+        if allowed is not None:
+            return bitmap_selector(allowed[allowed <= self.top_id], self.top_id + 1)
+        return bitmap_selector(np.setdiff1d(self.shards.ids(), self._dead), self.top_id + 1)
+
+    def _rerank(self, query: FloatArray, ids: IdArray) -> tuple[IdArray, FloatArray]:
+        found, vectors = self.vectors(ids)
+        return found, vectors @ query if len(found) else np.empty(0, np.float32)
+
+    def _scan(
+        self, query: FloatArray, count: int, allowed: IdArray | None
+    ) -> tuple[IdArray, FloatArray]:
+        if allowed is not None and len(allowed) <= self._recipe.exact_allowed:
+            return self._rerank(query, allowed)
+        ids, similarities = np.empty(0, np.int64), np.empty(0, np.float32)
+        for block_ids, block in without(self.shards.blocks(), self._dead):
+            if allowed is not None:
+                keep = np.isin(block_ids, allowed, assume_unique=True)
+                block_ids, block = block_ids[keep], block[keep]
+            ids = np.concatenate([ids, block_ids])
+            similarities = np.concatenate([similarities, block.astype(np.float32) @ query])
+            best = np.argsort(-similarities, kind="stable")[:count]
+            ids, similarities = ids[best], similarities[best]
+        return ids, similarities
+
+
+def _open_files(
+    library: Path, dim: int, rows: list[FileRow], opened: dict[str, Any]
+) -> dict[str, Any]:
+    """Open each file once; an index is checksummed first, since faiss would load flipped bits."""
+    files: dict[str, Any] = {}
+    for row in rows:
+        if row.path in opened:
+            files[row.path] = opened[row.path]
+            continue
+        path = check_size(library, row.path, row.size_bytes)
+        if row.kind == SHARD:
+            files[row.path] = Shard(path, dim)
+        else:
+            if checksum(path) != row.checksum:
+                raise StoreCorrupt(str(path), "altered on disk; run `searchengine verify --repair`")
+            files[row.path] = read_index(path, dim, row.rows)
+    return files

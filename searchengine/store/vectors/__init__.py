@@ -1,0 +1,1 @@
+"""Nearest neighbours among vectors: which kind of index, and that index."""

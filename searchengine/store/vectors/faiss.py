@@ -1,0 +1,114 @@
+"""The FAISS index of one modality: made from vectors, read from a file, asked for candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from searchengine.errors import StoreCorrupt
+from searchengine.store.vectors.recipe import Effort, Recipe
+from searchengine.types import FloatArray
+
+IdArray = npt.NDArray[np.int64]
+
+#: Fixed, so that the same vectors always give the same index.
+SEED = 20_240_917
+
+
+def train(sample: FloatArray, count: int, recipe: Recipe) -> Any:
+    """An empty index with lists and codes for ``count`` vectors, learnt from ``sample``."""
+    index = faiss.index_factory(
+        sample.shape[1], recipe.factory(sample.shape[1], count), faiss.METRIC_INNER_PRODUCT
+    )
+    index.cp.spherical = True
+    index.cp.seed = SEED
+    index.cp.max_points_per_centroid = recipe.points_per_list
+    index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1  # it only prints
+    index.train(sample)
+    return index
+
+
+def extend(index: Any, blocks: Iterable[tuple[IdArray, npt.NDArray[np.float16]]]) -> None:
+    """Add vectors under their ids."""
+    for ids, vectors in blocks:
+        index.add_with_ids(vectors.astype(np.float32), ids)
+
+
+def write_index(file: BinaryIO, index: Any) -> None:
+    faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
+
+
+def read_index(path: Path, dim: int, rows: int) -> Any:
+    """Read a file that our own manifest names and whose checksum holds.
+
+    Raises StoreCorrupt when it is not the index the manifest describes.
+    """
+    try:
+        index = faiss.read_index(str(path))
+    except RuntimeError as error:
+        raise StoreCorrupt(str(path), "not a FAISS index; run verify --repair") from error
+    if index.d != dim or index.ntotal != rows:
+        raise StoreCorrupt(str(path), "not the index of this collection; run verify --repair")
+    return index
+
+
+def candidates(
+    index: Any, query: FloatArray, count: int, effort: Effort, allowed: Any | None
+) -> IdArray:
+    """Ids of about the ``count`` nearest vectors to ``query`` (d,), by their codes, unordered.
+
+    ``allowed`` is a selector that must outlive the call. Parameters go with the call: the
+    index is shared between threads.
+    """
+    parameters = faiss.SearchParametersIVF(
+        nprobe=max(1, round(index.nlist * effort.probed)), sel=allowed
+    )
+    _, ids = index.search(query[None, :], count, params=parameters)
+    found: IdArray = ids[0][ids[0] >= 0]
+    return found
+
+
+def flat_index(
+    blocks: Iterable[tuple[IdArray, npt.NDArray[np.float16]]], dim: int
+) -> tuple[IdArray, Any]:
+    """An exact half-precision index of all rows of ``blocks``, and the ids of its positions."""
+    index = faiss.IndexScalarQuantizer(
+        dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    )
+    kept = [np.empty(0, np.int64)]
+    for ids, vectors in blocks:
+        kept.append(ids)
+        index.add_sa_codes(np.ascontiguousarray(vectors).view(np.uint8))  # float16 is its code
+    return np.concatenate(kept), index
+
+
+def flat_candidates(
+    index: Any, ids: IdArray, query: FloatArray, count: int, allowed: IdArray | None
+) -> IdArray:
+    """Ids of the ``count`` nearest in a flat index whose positions are ``ids``."""
+    parameters = None
+    if allowed is not None:
+        rows = np.flatnonzero(np.isin(ids, allowed, assume_unique=True))
+        selector, _bits = bitmap_selector(rows, len(ids))
+        parameters = faiss.SearchParameters(sel=selector)
+    _, rows = index.search(query[None, :], min(count, len(ids)), params=parameters)
+    found: IdArray = ids[rows[0][rows[0] >= 0]]
+    return found
+
+
+def describe(index: Any) -> str:
+    """As the recipe spells it: ``IVF894,PQ512x4fs``."""
+    return f"IVF{index.nlist},PQ{index.pq.M}x4fs"
+
+
+def bitmap_selector(ids: IdArray, size: int) -> tuple[Any, npt.NDArray[np.uint8]]:
+    """A selector of exactly ``ids`` (all below ``size``), and the bits, which it borrows."""
+    flags = np.zeros(size, bool)
+    flags[ids] = True
+    bits = np.packbits(flags, bitorder="little")
+    return faiss.IDSelectorBitmap(bits), bits
