@@ -1,0 +1,1 @@
+"""The read path: from what was asked to what is found."""
