@@ -1,0 +1,54 @@
+"""Settings from the environment, read once at a front door; flags go before them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from searchengine.errors import ConfigError
+
+#: Where the network runs; ``auto`` is a GPU that works, else the CPU.
+DEVICES = ("auto", "cpu", "cuda")
+
+_PREFIX = "SEARCHENGINE_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for a whole process.
+
+    ``library`` is the folder everything is kept in; ``encoder`` None is the collection's own, or
+    the default one for a new collection.
+    """
+
+    library: Path
+    collection: str = "default"
+    encoder: str | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise ConfigError(f"device must be one of {', '.join(DEVICES)}, not {self.device!r}")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """``SEARCHENGINE_LIBRARY``, ``_COLLECTION``, ``_ENCODER`` and ``_DEVICE``; empty is unset.
+
+        Raises ConfigError for a value that cannot be.
+        """
+        names = ("library", "collection", "encoder", "device")
+        given = {name: environ.get(_PREFIX + name.upper(), "") for name in names}
+        library = given.pop("library")
+        return cls(
+            library=Path(library).expanduser() if library else default_library(),
+            **{name: value for name, value in given.items() if value},
+        )
+
+
+def default_library() -> Path:
+    """The user data folder of this platform, such as ``~/.local/share/searchengine``."""
+    return Path(platformdirs.user_data_dir("searchengine", appauthor=False))

@@ -1,0 +1,40 @@
+"""Settings come from the environment, once, and a wrong one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from searchengine.config import Settings, default_library
+from searchengine.errors import ConfigError
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environment({}) == Settings(default_library(), "default", None, "auto")
+
+
+def test_every_setting_is_read() -> None:
+    environ = {
+        "SEARCHENGINE_LIBRARY": "/srv/media",
+        "SEARCHENGINE_COLLECTION": "films",
+        "SEARCHENGINE_ENCODER": "starter",
+        "SEARCHENGINE_DEVICE": "cpu",
+    }
+    expected = Settings(Path("/srv/media"), "films", "starter", "cpu")
+    assert Settings.from_environment(environ) == expected
+
+
+def test_a_set_but_empty_variable_is_unset() -> None:
+    environ = {"SEARCHENGINE_LIBRARY": "", "SEARCHENGINE_ENCODER": ""}
+    assert Settings.from_environment(environ) == Settings.from_environment({})
+
+
+def test_a_tilde_is_the_home_folder() -> None:
+    library = Settings.from_environment({"SEARCHENGINE_LIBRARY": "~/media"}).library
+    assert library == Path.home() / "media"
+
+
+def test_an_unknown_device_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"device .* auto, cpu, cuda, not 'gpu'"):
+        Settings.from_environment({"SEARCHENGINE_DEVICE": "gpu"})
