@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from searchengine.errors import DecodeError, UnsupportedMedia
-from searchengine.media.imu_columns import has_accelerometer
+from searchengine.media.imu_columns import has_accelerometer, split_header
 from searchengine.types import Modality
 
 TEXT = frozenset({".txt", ".md", ".markdown", ".html", ".htm", ".srt", ".vtt", ".pdf"})
@@ -176,8 +175,7 @@ def _by_extension(path: Path) -> Decision:
 def _by_header(path: Path) -> Decision:
     suffix = path.suffix.lower()
     line = _start(path, 65_536).partition(b"\n")[0].decode("utf-8-sig", "replace")
-    header = next(csv.reader([line], delimiter="\t" if suffix == ".tsv" else ","), [])
-    if has_accelerometer(header):
+    if has_accelerometer(split_header(line)[0]):
         return Decision(Modality.IMU, f"extension {suffix}, accelerometer columns")
     raise UnsupportedMedia(
         str(path),

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from searchengine.errors import ConfigError
+from searchengine.media.imu_columns import NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,8 @@ class MediaOptions:
 
     ``orient`` applies a photo's EXIF orientation; ``composite_alpha`` lays transparent pixels
     on white. ``depth_scale_m`` is the metres of one unit in an integer depth file (1 mm, as
-    Kinect and RealSense write). ``thermal_scale_k`` and ``thermal_offset_k`` turn an integer
-    thermal file to kelvin, ``value * scale + offset``; without a scale it stays relative.
+    Kinect and RealSense write). ``thermal_scale_k`` and ``thermal_offset_k`` turn a thermal file
+    of more than 8 bits to kelvin, ``value * scale + offset``; see ``read_thermal``.
     ``imu_rate_hz`` is used where a recording has no time column. ``imu_columns`` names the
     columns of a recording in our terms, as ``(("accel_x_g", "AccX"), ...)``.
     """
@@ -35,6 +36,10 @@ class MediaOptions:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name} must be greater than 0, not {value}")
+        for ours, theirs in self.imu_columns:
+            if ours not in NAMES or not isinstance(theirs, str):
+                known = ", ".join(NAMES)
+                raise ConfigError(f"imu_columns: {ours!r} = {theirs!r}; ours are {known}")
 
     def identity(self) -> str:
         """The options that differ from the defaults, as canonical JSON; ``{}`` for none."""
