@@ -121,7 +121,7 @@ _COLUMNS = ("rank", "score", "similarity", "modality", "id", "path")
 
 
 def _write_csv(result: SearchResult) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(sys.stdout, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow([*_COLUMNS, "start", "end", "unit", "metadata"])
     for hit in result:
         row, span = hit_dict(hit), hit.segment.span

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 import pytest
@@ -29,7 +29,8 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
         monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.delenv("NO_COLOR", raising=False)
-        with redirect_stdout(Terminal()) as terminal:
+        terminal = Terminal()
+        with redirect_stdout(terminal), redirect_stderr(terminal):
             action()
         return terminal.getvalue()
 
