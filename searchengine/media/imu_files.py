@@ -130,7 +130,8 @@ def _read_parquet(path: Path, options: MediaOptions) -> Readings:
     except DecodeError:
         raise
     except Exception as error:  # Arrow's errors share no base but Exception
-        raise DecodeError(str(path), f"not a readable parquet ({error})") from error
+        reason = " ".join(str(error).split())  # Arrow's reasons run over several lines
+        raise DecodeError(str(path), f"not a readable parquet ({reason})") from error
     return _from_columns(path, columns.accel, columns.gyro, columns.time, values)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ from PIL import Image
 from searchengine.errors import DecodeError, UnsupportedMedia
 from searchengine.media.arrays import array_names, read_array
 from searchengine.media.image import MAX_PIXELS
+
+#: A render with passes has some dozens; all are decoded to reach Z.
+MAX_EXR_CHANNELS = 64
 
 Raster = npt.NDArray[Any]
 
@@ -101,20 +106,23 @@ def _read_tiff(path: Path) -> Raster:
             page = tiff.pages.first
             check_pixels(path, page.imagewidth, page.imagelength)
             if page.compression == tifffile.COMPRESSION.NONE:
-                if (
-                    page.size > 4 * MAX_PIXELS
-                    or page.dtype is None
-                    or page.dtype.kind not in "biuf"
-                ):
-                    raise ValueError(f"pixels of {page.dtype} in shape {page.shape}")
-                if sum(page.databytecounts) < page.size * page.bitspersample // 8:
-                    raise ValueError("cut short")
+                _check_plain(page, path.stat().st_size)
                 return page.asarray()
     except DecodeError:
         raise
     except Exception as error:  # tifffile lets whatever a hostile tag causes through
         raise DecodeError(str(path), f"not a readable tiff ({error})") from error
     return _read_pillow(path)
+
+
+def _check_plain(page: tifffile.TiffPage, size_bytes: int) -> None:
+    """tifffile would fill what is missing with zeros."""
+    if page.dtype is None or page.dtype.kind not in "biuf" or page.size > 4 * MAX_PIXELS:
+        raise ValueError(f"pixels of {page.dtype} in shape {page.shape}")
+    parts = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    held = sum(max(count, 0) for start, count in parts if 0 < start <= size_bytes - count)
+    if held < page.size * page.bitspersample // 8 or held < sum(page.databytecounts):
+        raise ValueError("cut short")
 
 
 def _read_pfm(path: Path) -> Raster:
@@ -145,11 +153,18 @@ def _read_exr(path: Path) -> Raster:
             str(path), "reading exr needs OpenEXR: pip install 'searchengine[depth-exr]'"
         ) from error
     try:
-        with OpenEXR.File(str(path), header_only=True) as file:
-            low, high = file.header()["dataWindow"]
-            check_pixels(path, *(int(b) - int(a) + 1 for a, b in zip(low, high, strict=True)))
-        with OpenEXR.File(str(path), separate_channels=True) as file:
-            channels = {name: channel.pixels for name, channel in file.channels().items()}
+        # OpenEXR prints warnings to stdout, which is kept for results.
+        with contextlib.redirect_stdout(sys.stderr):
+            with OpenEXR.File(str(path), header_only=True) as file:
+                header = file.header()
+                low, high = header["dataWindow"]
+                check_pixels(path, *(int(b) - int(a) + 1 for a, b in zip(low, high, strict=True)))
+                if len(header["channels"]) > MAX_EXR_CHANNELS:
+                    raise ValueError(f"{len(header['channels'])} channels")
+            with OpenEXR.File(str(path), separate_channels=True) as file:
+                if not file.parts:
+                    raise ValueError("its pixels are cut short or broken")
+                channels = {name: channel.pixels for name, channel in file.channels().items()}
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise DecodeError(str(path), f"not a readable exr ({error})") from error
     if "Z" not in channels and len(channels) != 1:

@@ -115,7 +115,7 @@ def test_metres_survive_any_container(
     assert depth.valid.all()
 
 
-def test_exr_is_read_by_its_channel_z(tmp_path: Path) -> None:
+def test_exr_is_read_by_its_channel_z(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exr = pytest.importorskip("OpenEXR")
     metres = np.arange(1, 7, dtype=np.float32).reshape(2, 3)
 
@@ -130,9 +130,12 @@ def test_exr_is_read_by_its_channel_z(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match="no channel Z"):
         read_depth(write(A=metres, B=metres), OPTIONS)
     path = write(Z=metres)
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(DecodeError, match="not a readable exr"):
-        read_depth(path, OPTIONS)
+    whole = path.read_bytes()
+    for keep in (200, len(whole) - 8):
+        path.write_bytes(whole[:keep])
+        with pytest.raises(DecodeError, match="not a readable exr"):
+            read_depth(path, OPTIONS)
+    assert capsys.readouterr().out == ""
 
 
 def test_exr_without_its_extra_names_the_extra(
@@ -277,6 +280,21 @@ def test_a_file_cut_anywhere_is_one_clear_error(tmp_path: Path, name: str) -> No
         (tmp_path / name).write_bytes(whole[:keep])
         with pytest.raises((DecodeError, UnsupportedMedia)):
             read_depth(tmp_path / name, OPTIONS)
+
+
+@pytest.mark.parametrize("layout", [{"rowsperstrip": 4}, {"tile": (16, 16)}, {"bigtiff": True}])
+def test_a_tiff_in_pieces_is_read_whole_or_not_at_all(
+    tmp_path: Path, layout: dict[str, Any]
+) -> None:
+    array = np.random.default_rng(0).integers(1, 60_000, (40, 40)).astype(np.uint16)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, array, **layout)
+    np.testing.assert_array_equal(
+        read_depth(path, MediaOptions(depth_scale_m=1.0)).metres, array.astype(np.float32)
+    )
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DecodeError):
+        read_depth(path, OPTIONS)
 
 
 @given(st.data())
