@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -72,7 +73,7 @@ def index(
         if dry_run:
             _show_plan(engine.plan(paths, **which), as_json)
             return
-        with watched() as on_progress:
+        with _resumable(), watched() as on_progress:
             report = engine.index(
                 paths,
                 **which,
@@ -83,6 +84,15 @@ def index(
                 on_progress=on_progress,
             )
     write_json(asdict(report)) if as_json else _show_report(report)
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("interrupted; what was indexed is kept, and the same command goes on from there")
+        raise
 
 
 def _media_options(**given: Any) -> MediaOptions:

@@ -127,9 +127,9 @@ def delete(
     collection: opt.Collection = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Forget items, by id or by path. The files themselves are never touched."""
-    if bool(ids) == (path is not None):
-        raise typer.BadParameter("give either IDs or --path")
+    """Forget items, by id and by path. The files themselves are never touched."""
+    if not ids and path is None:
+        raise typer.BadParameter("give IDs, or --path GLOB")
     with session_of(ctx).using(collection).engine() as engine:
         count = engine.delete(ids=ids or (), path=path, dry_run=True)
         if count and not dry_run:

@@ -198,7 +198,9 @@ DryRun = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(metavar="N", min=0, help="Processes that decode.", show_default="as many as help"),
+    typer.Option(
+        metavar="N", min=0, help="How many decode at a time.", show_default="as many as help"
+    ),
 ]
 SegmentS = Annotated[
     float | None,

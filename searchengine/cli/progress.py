@@ -10,10 +10,10 @@ from searchengine.types import Progress
 
 
 @contextmanager
-def watched() -> Iterator[Callable[[Progress], None] | None]:
-    """What to call with each ``Progress``; None when stderr is not a terminal."""
+def watched() -> Iterator[Callable[[Progress], None]]:
+    """What to call with each ``Progress``; it shows nothing when stderr is not a terminal."""
     if not sys.stderr.isatty():
-        yield None
+        yield lambda progress: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn

@@ -75,7 +75,6 @@ def test_every_command_has_help(command: str) -> None:
         ["similar", "first"],
         ["export", "-o", "vectors.xls"],
         ["delete"],
-        ["delete", "1", "--path", "*"],
     ],
 )
 def test_a_wrong_command_is_a_usage_error_on_stderr(arguments: list[str]) -> None:
