@@ -1,0 +1,113 @@
+"""Any file of any modality to media: one door, and one kind of error."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from searchengine.errors import ConfigError, DecodeError, MediaError
+from searchengine.media.audio import read_audio
+from searchengine.media.depth import read_depth
+from searchengine.media.image import read_image
+from searchengine.media.imu import read_imu
+from searchengine.media.options import MediaOptions
+from searchengine.media.text import Document, read_text
+from searchengine.media.thermal import read_thermal
+from searchengine.media.video import read_frames
+from searchengine.types import Media, Modality, Sampling, Span, SpanUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A segment to decode, and how much of it."""
+
+    span: Span | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+def decode(
+    path: Path, modality: Modality, wanted: Sequence[Wanted], options: MediaOptions
+) -> list[Media]:
+    """One Media for each segment wanted, in order. Raises MediaError, whatever happens."""
+    with guarded(path):
+        return [_decode_one(path, modality, one, options) for one in wanted]
+
+
+def _decode_one(path: Path, modality: Modality, one: Wanted, options: MediaOptions) -> Media:
+    match modality:
+        case Modality.TEXT:
+            return _passage(path, one.span)
+        case Modality.IMAGE:
+            return read_image(
+                path,
+                orient=options.orient,
+                composite_alpha=options.composite_alpha,
+                short_side_px=one.sampling.short_side_px,
+            )
+        case Modality.VIDEO:
+            return read_frames(path, one.span, one.sampling)
+        case Modality.AUDIO:
+            return read_audio(path, one.span)
+        case Modality.DEPTH:
+            return read_depth(path, options)
+        case Modality.THERMAL:
+            return read_thermal(path, options)
+        case Modality.IMU:
+            return read_imu(path, options, one.span)
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn whatever reading a file raises into a MediaError that names it."""
+    try:
+        _check_file(path)
+        yield
+    except (MediaError, ConfigError):
+        raise
+    except MemoryError as error:
+        raise DecodeError(str(path), "needs more memory than it may have") from error
+    except RecursionError as error:
+        raise DecodeError(str(path), "nested too deeply") from error
+    except OSError as error:
+        raise DecodeError(str(path), f"cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # codecs raise all kinds on broken files
+        raise DecodeError(str(path), f"broken ({type(error).__name__}: {error})") from error
+
+
+def _check_file(path: Path) -> None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise DecodeError(str(path), "no such file") from None
+    except PermissionError:
+        raise DecodeError(str(path), "no permission to read it") from None
+    if not path.is_file():
+        raise DecodeError(str(path), "not a file")
+    if status.st_size == 0:
+        raise DecodeError(str(path), "the file is empty")
+
+
+def _passage(path: Path, span: Span | None) -> str:
+    status = path.stat()
+    document = _document(path, status.st_mtime_ns, status.st_size)
+    if span is None:
+        return document.text.strip()
+    if span.unit is SpanUnit.CHARACTERS:
+        return document.text[int(span.start) : int(span.end)]
+    if not document.cues:
+        raise DecodeError(str(path), "has no times; ask for a part of it in characters")
+    lines = [
+        document.text[cue.start : cue.end]
+        for cue in document.cues
+        if cue.start_s < span.end and cue.end_s > span.start
+    ]
+    return " ".join(lines)
+
+
+@functools.lru_cache(maxsize=1)
+def _document(path: Path, _modified_ns: int, _size_bytes: int) -> Document:
+    """The document read last, so that its passages need not each read it again."""
+    return read_text(path)
