@@ -80,7 +80,8 @@ def check_query(query: Query) -> None:
 
 def _first_fetch(query: Query) -> int:
     """Twice what is wanted where several segments may belong to one item."""
-    return (query.offset + query.k) * (2 if query.group_by is GroupBy.ITEM else 1)
+    wanted = query.offset + query.k + len(query.parts)
+    return wanted * (2 if query.group_by is GroupBy.ITEM else 1)
 
 
 def _neighbors(
@@ -107,8 +108,14 @@ def _neighbors(
 
 
 def _ranked(query: Query, lists: Sequence[Neighbors], found: Found) -> list[Ranked]:
+    """Merged, grouped, without the items that the query itself is made of."""
     by_item = query.group_by is GroupBy.ITEM
-    owners = {segment: item.id if by_item else segment for segment, (item, _) in found.items()}
+    asked = {part.like for part in query.parts}
+    owners = {
+        segment: item.id if by_item else segment
+        for segment, (item, _) in found.items()
+        if item.id not in asked
+    }
     ranked = merge(lists, owners, query.score)
     floor = query.min_score
     return ranked if floor is None else [hit for hit in ranked if hit.score >= floor]

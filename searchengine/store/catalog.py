@@ -45,6 +45,7 @@ class Known:
 
     id: int
     path: str
+    modality: Modality
     size_bytes: int
     modified_ns: int
     sha256: str
@@ -142,7 +143,7 @@ class Catalog:
                 .limit(CHUNK)
             )
             with Session(self._engine) as session:
-                chunk = [Known(*row) for row in session.execute(statement)]
+                chunk = [_known(row) for row in session.execute(statement)]
             if not chunk:
                 return
             yield chunk
@@ -153,7 +154,7 @@ class Catalog:
             for start in range(0, len(values), CHUNK):
                 chosen = column.in_(values[start : start + CHUNK])
                 for row in session.execute(_select_known(collection).where(chosen)):
-                    yield Known(*row)
+                    yield _known(row)
 
     def item_ids(self, collection: Collection, condition: Condition) -> list[int]:
         with Session(self._engine) as session:
@@ -171,6 +172,12 @@ class Catalog:
                 select(SegmentRow).where(SegmentRow.item_id == item_id).order_by(SegmentRow.id)
             )
             return _item(row), tuple(map(_segment, segments))
+
+    def own_metadata(self, item_id: int) -> dict[str, Any]:
+        """What the file says of itself, without its metadata.jsonl row."""
+        with Session(self._engine) as session:
+            found = session.scalar(select(ItemRow.metadata_).where(ItemRow.id == item_id))
+            return found or {}
 
     # -- segments
 
@@ -240,16 +247,22 @@ class Catalog:
 
 def _select_known(
     collection: Collection,
-) -> sqlalchemy.Select[int, str, int, int, str, str, str]:
+) -> sqlalchemy.Select[int, str, str, int, int, str, str, str]:
     return select(
         ItemRow.id,
         ItemRow.path,
+        ItemRow.modality,
         ItemRow.size_bytes,
         ItemRow.modified_ns,
         ItemRow.sha256,
         ItemRow.recipe,
         ItemRow.row,
     ).where(ItemRow.collection_id == collection.id)
+
+
+def _known(row: sqlalchemy.Row[int, str, str, int, int, str, str, str]) -> Known:
+    item_id, path, modality, size_bytes, modified_ns, sha256, recipe, text = row
+    return Known(item_id, path, Modality(modality), size_bytes, modified_ns, sha256, recipe, text)
 
 
 def _by_modality(rows: Sequence[Any]) -> dict[Modality, IdArray]:

@@ -32,7 +32,7 @@ class Library:
         self.recipe = recipe
         self._snapshots: dict[int, Snapshot] = {}
         self._opening = threading.Lock()
-        if not (self.path / CATALOG).exists():
+        if not self.exists(self.path):
             if not create:
                 raise StoreError(f"{path}: no library here; `searchengine index FOLDER` makes one")
             upgrade(self.path)
@@ -46,6 +46,11 @@ class Library:
         except BaseException:
             self.close()
             raise
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        """Whether there is a library in that folder."""
+        return (path / CATALOG).exists()
 
     def __enter__(self) -> Library:
         return self

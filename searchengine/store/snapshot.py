@@ -6,6 +6,7 @@ generations and removes its files.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,11 @@ class VectorTable:
     def vectors(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
         """Stored vectors (n, d) of those ``ids`` that are here and alive, ascending."""
         return self.shards.gather(ids if not len(self._dead) else np.setdiff1d(ids, self._dead))
+
+    def alive(self) -> Iterator[tuple[IdArray, FloatArray]]:
+        """Every vector that is not deleted, a block at a time."""
+        for ids, vectors in without(self.shards.blocks(), self._dead):
+            yield ids, vectors.astype(np.float32)
 
     def _candidates(
         self, query: FloatArray, count: int, same_modality: bool, allowed: IdArray | None

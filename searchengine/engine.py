@@ -1,0 +1,326 @@
+"""``Engine``: everything searchengine does, in this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from indexer.pipeline import Run
+from indexer.plan import plan
+from indexer.prepare import Settings
+from indexer.scan import Globs
+from searchengine.encoders import registry
+from searchengine.encoders.encoder import Encoder
+from searchengine.errors import CollectionNotFound, EncoderMismatch, QueryError
+from searchengine.media.options import MediaOptions
+from searchengine.media.outline import Cutting
+from searchengine.media.sandbox import Sandbox
+from searchengine.query.embed import embed_media
+from searchengine.query.parse import Given, Reader, build_query, modality_named, read_parts
+from searchengine.query.search import search
+from searchengine.store.change import Change
+from searchengine.store.library import Library
+from searchengine.store.status import status
+from searchengine.store.verify import verify
+from searchengine.types import (
+    Collection,
+    CollectionStatus,
+    FloatArray,
+    IndexReport,
+    MediaItem,
+    Modality,
+    PathGlob,
+    Planned,
+    Problem,
+    Progress,
+    QueryPart,
+    SearchResult,
+    Segment,
+)
+
+DEFAULT_ENCODER = "starter"
+DEFAULT_COLLECTION = "default"
+
+
+class Engine:
+    """A library and one collection of it, to fill and to ask.
+
+    ``encoder`` is a name or an Encoder; None takes what the collection was made with, or
+    ``starter``. Nothing is loaded or created until it is needed. Threads may share an engine.
+    """
+
+    def __init__(
+        self,
+        library: str | Path,
+        *,
+        encoder: str | Encoder | None = None,
+        collection: str = DEFAULT_COLLECTION,
+        device: str = "auto",
+        options: MediaOptions | None = None,
+    ) -> None:
+        self._path = Path(library)
+        self._chosen = encoder
+        self._collection_name = collection
+        self._device = device
+        self._options = options or MediaOptions()
+        self._library: Library | None = None
+        self._encoder: Encoder | None = None
+        self._sandbox: Sandbox | None = None
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._sandbox:
+                self._sandbox.close()
+            if self._library:
+                self._library.close()
+            self._sandbox = self._library = None
+
+    # -- filling
+
+    def index(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        modality: Modality | str | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        prune: bool = False,
+        workers: int | None = None,
+        cutting: Cutting | None = None,
+        soundtrack: bool = True,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> IndexReport:
+        """Bring the collection up to date with files and folders, making it if need be.
+
+        ``workers`` decode beside the encoder (default: one a processor; 0: none). Raises
+        EncoderMismatch when the collection is of another encoder; see ``Run.index``.
+        """
+        run = self._run(modality, include, exclude, cutting, soundtrack)
+        run.prune, run.on_progress = prune, on_progress
+        run.workers = (os.cpu_count() or 1) if workers is None else workers
+        return run.index(paths)
+
+    def plan(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        modality: Modality | str | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+    ) -> Iterator[Planned]:
+        """What ``index`` would do with each file, and why; nothing is written."""
+        declared = modality_named(modality) if modality else None
+        settings = Settings(declared, self._options)
+        globs = Globs(tuple(include), tuple(exclude))
+        library = self._open() if Library.exists(self._path) else None
+        known = self._find() if library else None
+        return plan(library, known, self.encoder(), paths, settings, globs)
+
+    def delete(
+        self, *, ids: Sequence[int] = (), path: str | None = None, dry_run: bool = False
+    ) -> int:
+        """Forget items by id and by path glob; returns how many. Files stay where they are."""
+        collection = self.collection()
+        catalog = self._open().catalog
+        chosen = set(catalog.item_ids(collection, PathGlob(path))) if path else set()
+        for item_id in ids:
+            self.show(item_id)
+            chosen.add(item_id)
+        if chosen and not dry_run:
+            with self._open().writer() as writer:
+                writer.commit(collection, Change(removed=sorted(chosen)))
+        return len(chosen)
+
+    # -- asking
+
+    def search(
+        self,
+        *,
+        like: int | Sequence[int] | None = None,
+        weights: Mapping[str, float] | None = None,
+        negative: Mapping[str, Given] | None = None,
+        targets: Sequence[str] | None = None,
+        k: int = 10,
+        offset: int = 0,
+        filter: str | None = None,
+        path: str | None = None,
+        group_by: str = "item",
+        score: str = "rank",
+        min_score: float | None = None,
+        exact: bool = False,
+        **parts: Given,
+    ) -> SearchResult:
+        """Find neighbours of what is given, across modalities.
+
+        ``parts`` are ``text=, image=, video=, audio=, depth=, thermal=, imu=``: words, or paths
+        (``"x.wav@2-5"`` is seconds 2 to 5), or decoded media; one or a list. ``like`` are ids
+        of items. ``weights`` and ``negative`` are by modality. Raises QueryError, MediaError,
+        EncoderError or StoreError.
+        """
+        collection = self.collection()
+        given = {name: value for name, value in parts.items() if value is not None}
+        read = read_parts(self._reader(), given, weights or {}, negative or {})
+        ids = [like] if isinstance(like, int) else like or []
+        query = build_query(
+            [*read, *(QueryPart(like=item_id) for item_id in ids)],
+            targets=targets,
+            k=k,
+            offset=offset,
+            filter=filter,
+            path=path,
+            group_by=group_by,
+            score=score,
+            min_score=min_score,
+            exact=exact,
+        )
+        return search(query, self.encoder(), self._open(), collection)
+
+    def similar(self, item_id: int, *, k: int = 10, **how: Any) -> SearchResult:
+        """Neighbours of an item, without the item itself; keywords as in ``search``."""
+        return self.search(like=item_id, k=k, **how)
+
+    def embed(self, **part: Given) -> FloatArray:
+        """The unit vector float32 (dim,) of one part, such as ``image="x.jpg"``."""
+        if len(part) != 1:
+            raise QueryError("embed takes exactly one part, such as image='x.jpg'")
+        ((name, value),) = part.items()
+        read = self._reader().part(value, modality_named(name), 1.0)
+        return embed_media(read, self.encoder())
+
+    # -- looking
+
+    def show(self, item_id: int) -> tuple[MediaItem, tuple[Segment, ...]]:
+        """An item and its segments. Raises QueryError when there is none of that id."""
+        try:
+            return self._open().catalog.item(self.collection(), item_id)
+        except KeyError:
+            raise QueryError(f"no item {item_id} in {self._collection_name!r}") from None
+
+    def export(
+        self, modality: str | None = None
+    ) -> Iterator[tuple[MediaItem, Segment, FloatArray]]:
+        """Every segment with its item and vector float32 (dim,), from one generation."""
+        snapshot = self._open().snapshot(self.collection())
+        chosen = snapshot.modalities if modality is None else [modality_named(modality)]
+        for one in (m for m in chosen if m in snapshot.tables):
+            for ids, vectors in snapshot.tables[one].alive():
+                found = self._open().catalog.hydrate(ids.tolist())
+                for segment_id, vector in zip(ids.tolist(), vectors, strict=True):
+                    if segment_id in found:
+                        yield *found[segment_id], vector
+
+    def status(self) -> tuple[CollectionStatus, ...]:
+        """Every collection at a glance."""
+        return status(self._open())
+
+    def verify(self, *, repair: bool = False) -> tuple[Problem, ...]:
+        """Check every file and row of the library; () is sound."""
+        return verify(self._open(), repair=repair)
+
+    def compact(self) -> int:
+        """Drop what is deleted from the collection's files; returns the bytes given back."""
+        collection = self.collection()
+        with self._open().writer() as writer:
+            return writer.compact(collection)
+
+    # -- collections
+
+    def collection(self) -> Collection:
+        """The collection of this engine. Raises CollectionNotFound."""
+        return self._open().catalog.collection(self._collection_name)
+
+    def collections(self) -> tuple[Collection, ...]:
+        return self._open().catalog.collections()
+
+    def create_collection(self, name: str, encoder: str | Encoder | None = None) -> Collection:
+        """A new, empty collection. Raises CollectionExists."""
+        return self._create(name, self._load(encoder or self._chosen or DEFAULT_ENCODER))
+
+    def drop_collection(self, name: str) -> None:
+        """Forget a collection and its vectors; the media files stay."""
+        collection = self._open().catalog.collection(name)
+        with self._open().writer() as writer:
+            writer.drop(collection)
+
+    def encoder(self) -> Encoder:
+        """The encoder in use, loaded on first need."""
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = self._load(self._chosen or self._made_by() or DEFAULT_ENCODER)
+            return self._encoder
+
+    # -- inside
+
+    def _open(self, *, create: bool = False) -> Library:
+        with self._lock:
+            if self._library is None:
+                self._library = Library(self._path, create=create)
+            return self._library
+
+    def _load(self, encoder: str | Encoder) -> Encoder:
+        return registry.load(encoder, self._device) if isinstance(encoder, str) else encoder
+
+    def _made_by(self) -> str | None:
+        found = self._find() if Library.exists(self._path) else None
+        return found.encoder if found else None
+
+    def _find(self) -> Collection | None:
+        try:
+            return self.collection()
+        except CollectionNotFound:
+            return None
+
+    def _decoder(self) -> Sandbox:
+        """One child process decodes the files of queries, started on first need."""
+        with self._lock:
+            if self._sandbox is None:
+                self._sandbox = Sandbox(1)
+            return self._sandbox
+
+    def _reader(self) -> Reader:
+        return Reader(self.encoder(), self._decoder(), self._options, Cutting())
+
+    def _create(self, name: str, encoder: Encoder) -> Collection:
+        with self._open(create=True).writer() as writer:
+            identity, options = encoder.identity, self._options.identity()
+            return writer.create(name, encoder.name, identity, options, encoder.dim)
+
+    def _run(
+        self,
+        modality: Modality | str | None,
+        include: Sequence[str],
+        exclude: Sequence[str],
+        cutting: Cutting | None,
+        soundtrack: bool,
+    ) -> Run:
+        encoder = self.encoder()
+        library = self._open(create=True)
+        collection = self._find() or self._create(self._collection_name, encoder)
+        self._check(collection, encoder)
+        declared = modality_named(modality) if modality else None
+        settings = Settings(declared, self._options, cutting or Cutting(), soundtrack)
+        return Run(library, collection, encoder, settings, Globs(tuple(include), tuple(exclude)))
+
+    def _check(self, collection: Collection, encoder: Encoder) -> None:
+        """Vectors of different encoders, or of pictures read differently, never share a room."""
+        if encoder.identity != collection.identity:
+            raise EncoderMismatch(
+                f"collection {collection.name!r} was made by {collection.identity}, not "
+                f"{encoder.identity}; use --encoder {collection.encoder} or another --collection"
+            )

@@ -1,0 +1,45 @@
+"""A library at a glance."""
+
+from __future__ import annotations
+
+from searchengine.errors import NothingPublished
+from searchengine.store.library import Library
+from searchengine.types import Collection, CollectionStatus, IndexStatus, Modality
+
+
+def status(library: Library) -> tuple[CollectionStatus, ...]:
+    """Every collection: what it holds, how that is searched, what it costs on disk."""
+    return tuple(_collection(library, one) for one in library.catalog.collections())
+
+
+def _collection(library: Library, collection: Collection) -> CollectionStatus:
+    indexes = _indexes(library, collection)
+    return CollectionStatus(
+        collection=collection,
+        items=library.catalog.item_count(collection),
+        indexes=indexes,
+        roots=library.catalog.roots(collection),
+        size_bytes=sum(index.size_bytes for index in indexes),
+    )
+
+
+def _indexes(library: Library, collection: Collection) -> tuple[IndexStatus, ...]:
+    counts = library.catalog.counts(collection)
+    files = library.catalog.manifest(collection).files
+    try:
+        tables = library.snapshot(collection).tables
+    except NothingPublished:
+        return ()
+    return tuple(
+        IndexStatus(
+            modality=modality,
+            items=counts.get(modality, (0, 0))[0],
+            segments=counts.get(modality, (0, 0))[1],
+            method=tables[modality].method,
+            delta=tables[modality].delta,
+            tombstones=tables[modality].dead,
+            size_bytes=sum(row.size_bytes for row in files if row.modality == modality),
+        )
+        for modality in Modality
+        if modality in tables
+    )
