@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -24,6 +24,9 @@ from searchengine.cli.render import (
 from searchengine.cli.session import session_of
 from searchengine.media.options import MediaOptions
 from searchengine.types import Failure, IndexReport, Modality, Planned
+
+if TYPE_CHECKING:
+    from searchengine.media.outline import Cutting
 
 #: From here on failures are shown by reason, with a few paths of each.
 _MANY_FAILURES = 20
@@ -112,12 +115,11 @@ def _columns(text: str | None) -> tuple[tuple[str, str], ...] | None:
     return tuple((ours, theirs) for ours, theirs in pairs)
 
 
-def _cutting(segment_s: float | None, overlap_s: float | None) -> Any:
-    from searchengine.media.outline import Cutting
+def _cutting(segment_s: float | None, overlap_s: float | None) -> Cutting:
+    from searchengine.media.outline import Cutting  # loads every decoder
 
-    lengths = dict.fromkeys(("audio_s", "video_s", "imu_s"), segment_s)
-    given = {**lengths, "overlap_s": overlap_s}
-    return Cutting(**{name: value for name, value in given.items() if value is not None})
+    cutting = Cutting() if segment_s is None else Cutting(segment_s, segment_s, segment_s)
+    return cutting if overlap_s is None else replace(cutting, overlap_s=overlap_s)
 
 
 def _show_plan(plan: Iterable[Planned], as_json: bool) -> None:

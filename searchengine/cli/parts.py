@@ -40,19 +40,20 @@ class Asked:
     def parts(self) -> list[dict[str, Any]]:
         """As the result repeats it: one object a part, negative weights move away."""
         return [
-            *self._listed(self.wanted, 1.0),
+            *_listed(self.wanted, self.weights),
             *({"id": item_id, "weight": 1.0} for item_id in self.like),
-            *self._listed(self.unwanted, -1.0),
+            *_listed(self.unwanted, dict.fromkeys(Modality, -1.0)),
         ]
 
-    def _listed(
-        self, values: Mapping[Modality, Sequence[str]], sign: float
-    ) -> Iterator[dict[str, Any]]:
-        for modality, given in values.items():
-            kind = "text" if modality is Modality.TEXT else "file"
-            weight = sign * self.weights.get(modality, 1.0)
-            for value in given:
-                yield {"modality": modality.value, kind: value, "weight": weight}
+
+def _listed(
+    values: Mapping[Modality, Sequence[str]], weights: Mapping[str, float]
+) -> Iterator[dict[str, Any]]:
+    for modality, given in values.items():
+        kind = "text" if modality is Modality.TEXT else "file"
+        for value in given:
+            weight = weights.get(modality, 1.0)
+            yield {"modality": modality.value, kind: value, "weight": weight}
 
 
 def asked_for(

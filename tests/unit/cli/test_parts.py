@@ -37,11 +37,11 @@ def test_parts_reach_the_engine_by_modality() -> None:
 
 
 def test_a_result_repeats_what_was_asked_with_its_weights() -> None:
-    asked = asked_for({"image": ["x.jpg@2-5"]}, {"text": ["a cat"]}, [3], ["image=0.5"])
+    asked = asked_for({"image": ["x.jpg@2-5"]}, {"image": ["y.jpg"]}, [3], ["image=0.5"])
     assert asked.parts() == [
         {"modality": "image", "file": "x.jpg@2-5", "weight": 0.5},
         {"id": 3, "weight": 1.0},
-        {"modality": "text", "text": "a cat", "weight": -1.0},
+        {"modality": "image", "file": "y.jpg", "weight": -1.0},
     ]
 
 
