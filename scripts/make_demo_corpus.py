@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -43,7 +44,7 @@ SUBTYPES = {".ogg": "VORBIS", ".mp3": "MPEG_LAYER_III"}
 
 Row = dict[str, str]
 Wave = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+Picture = NDArray[Any]  # uint8, height x width x RGB
 Film = tuple[Iterable[Picture], Fraction, tuple[Wave, int]]  # pictures, fps, sound
 
 
