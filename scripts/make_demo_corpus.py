@@ -40,6 +40,7 @@ VIDEO_PX = (512, 288)
 VIDEO_FPS = 12
 ZOOM = 0.25  # how much of a still's width is gone when its slow zoom ends
 PAUSE_S = 0.25  # between the repeated calls of one animal
+PEAK = 0.7  # of full scale: lossy encoders overshoot
 SUBTYPES = {".ogg": "VORBIS", ".mp3": "MPEG_LAYER_III"}
 
 Row = dict[str, str]
@@ -116,6 +117,7 @@ def make_photo(target: Path, inputs: list[bytes], _: float) -> None:
 def make_sound(target: Path, inputs: list[bytes], seconds: float) -> None:
     wave, rate = joined(inputs)
     wave = wave[: int(min(seconds * rate, len(wave)))]
+    wave /= max(1.0, float(np.abs(wave).max()) / PEAK)
     soundfile.write(target, wave, rate, subtype=SUBTYPES.get(target.suffix, "PCM_16"))
 
 
