@@ -223,7 +223,8 @@ class Engine:
                 found = self._open().catalog.hydrate(ids.tolist())
                 for segment_id, vector in zip(ids.tolist(), vectors, strict=True):
                     if segment_id in found:
-                        yield *found[segment_id], vector
+                        one = found[segment_id]
+                        yield one.item, one.segment, vector
 
     def status(self) -> tuple[CollectionStatus, ...]:
         """Every collection at a glance."""

@@ -14,6 +14,7 @@ from searchengine.encoders.encoder import Encoder
 from searchengine.errors import QueryError
 from searchengine.query.embed import check_encoder, embed_parts
 from searchengine.query.merge import Ranked, merge
+from searchengine.store.catalog import Found
 from searchengine.store.library import Library
 from searchengine.store.snapshot import Snapshot
 from searchengine.types import (
@@ -21,19 +22,16 @@ from searchengine.types import (
     FloatArray,
     GroupBy,
     Hit,
-    MediaItem,
     Modality,
     Neighbors,
     Query,
     SearchResult,
-    Segment,
 )
 
 #: Hits that can be paged through; deeper than this is an export.
 MAX_DEPTH = 10_000
 
 Allowed = dict[Modality, npt.NDArray[np.int64]] | None
-Found = dict[int, tuple[MediaItem, Segment]]
 
 
 def search(
@@ -107,24 +105,24 @@ def _neighbors(
     ]
 
 
-def _ranked(query: Query, lists: Sequence[Neighbors], found: Found) -> list[Ranked]:
+def _ranked(query: Query, lists: Sequence[Neighbors], found: dict[int, Found]) -> list[Ranked]:
     """Merged, grouped, without the items that the query itself is made of."""
     by_item = query.group_by is GroupBy.ITEM
     asked = {part.like for part in query.parts}
     owners = {
-        segment: item.id if by_item else segment
-        for segment, (item, _) in found.items()
-        if item.id not in asked
+        segment: one.item_id if by_item else segment
+        for segment, one in found.items()
+        if one.item_id not in asked
     }
     ranked = merge(lists, owners, query.score)
     floor = query.min_score
     return ranked if floor is None else [hit for hit in ranked if hit.score >= floor]
 
 
-def _hits(query: Query, ranked: Sequence[Ranked], found: Found) -> tuple[Hit, ...]:
+def _hits(query: Query, ranked: Sequence[Ranked], found: dict[int, Found]) -> tuple[Hit, ...]:
     page = ranked[query.offset : query.offset + query.k]
     return tuple(
-        Hit(rank, hit.score, hit.similarity, *found[hit.id])
+        Hit(rank, hit.score, hit.similarity, found[hit.id].item, found[hit.id].segment)
         for rank, hit in enumerate(page, start=query.offset + 1)
     )
 

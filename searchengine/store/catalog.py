@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy
-from sqlalchemy import func, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from searchengine.errors import CollectionNotFound
@@ -62,11 +62,42 @@ class Manifest:
     tombstones: dict[Modality, IdArray]
 
 
+_GENERATION = select(CollectionRow.generation).where(CollectionRow.id == bindparam("id"))
+
+_SEGMENT = (SegmentRow.id, SegmentRow.item_id, SegmentRow.ordinal, SegmentRow.modality)
+_SPAN = (SegmentRow.start, SegmentRow.end, SegmentRow.unit)
+_ITEM = tuple(column for column in ItemRow.__table__.columns if column.name != "collection_id")
+_HYDRATE = (
+    select(*_SEGMENT, *_SPAN, *_ITEM)
+    .join(ItemRow, ItemRow.id == SegmentRow.item_id)
+    .where(SegmentRow.id.in_(bindparam("ids", expanding=True)))
+)
+
+
+class Found:
+    """A segment with its item, as SQL gave it; made into nouns only where it becomes a hit."""
+
+    __slots__ = ("_row", "item_id")
+
+    def __init__(self, row: Any) -> None:
+        self._row = row
+        self.item_id: int = row[1]
+
+    @property
+    def segment(self) -> Segment:
+        return _segment(*self._row[:7])
+
+    @property
+    def item(self) -> MediaItem:
+        return _item(*self._row[7:])
+
+
 class Catalog:
     """Reads; every method is one short transaction, safe from several threads."""
 
     def __init__(self, engine: sqlalchemy.Engine) -> None:
         self._engine = engine
+        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def integrity(self) -> list[str]:
         """What SQLite itself finds wrong with the catalog; other databases check themselves."""
@@ -98,12 +129,11 @@ class Catalog:
 
     def generation(self, collection: Collection) -> int:
         """The newest generation; raises CollectionNotFound when it was dropped."""
-        with Session(self._engine) as session:
-            chosen = CollectionRow.id == collection.id
-            generation = session.scalar(select(CollectionRow.generation).where(chosen))
+        with self._reader.connect() as connection:
+            generation = connection.scalar(_GENERATION, {"id": collection.id})
         if generation is None:
             raise CollectionNotFound(f"collection {collection.name!r} has been dropped")
-        return generation
+        return int(generation)
 
     def manifest(self, collection: Collection) -> Manifest:
         with Session(self._engine) as session:
@@ -164,20 +194,20 @@ class Catalog:
 
     def item(self, collection: Collection, item_id: int) -> tuple[MediaItem, tuple[Segment, ...]]:
         """An item and its segments in order. Raises KeyError when there is none of that id."""
+        chosen = select(*_ITEM).where(ItemRow.id == item_id, ItemRow.collection_id == collection.id)
+        parts = select(*_SEGMENT, *_SPAN).where(SegmentRow.item_id == item_id)
         with Session(self._engine) as session:
-            row = session.get(ItemRow, item_id)
-            if row is None or row.collection_id != collection.id:
-                raise KeyError(item_id)
-            segments = session.scalars(
-                select(SegmentRow).where(SegmentRow.item_id == item_id).order_by(SegmentRow.id)
-            )
-            return _item(row), tuple(map(_segment, segments))
+            row = session.execute(chosen).one_or_none()
+            segments = session.execute(parts.order_by(SegmentRow.id)).all()
+        if row is None:
+            raise KeyError(item_id)
+        return _item(*row), tuple(_segment(*segment) for segment in segments)
 
     def own_metadata(self, item_id: int) -> dict[str, Any]:
         """What the file says of itself, without its metadata.jsonl row."""
         with Session(self._engine) as session:
             found = session.scalar(select(ItemRow.metadata_).where(ItemRow.id == item_id))
-            return found or {}
+            return json.loads(found) if found else {}
 
     # -- segments
 
@@ -192,15 +222,14 @@ class Catalog:
         with Session(self._engine) as session:
             return _by_modality(session.execute(statement).all())
 
-    def hydrate(self, segment_ids: Sequence[int]) -> dict[int, tuple[MediaItem, Segment]]:
+    def hydrate(self, segment_ids: Sequence[int]) -> dict[int, Found]:
         """Segments with their items, by segment id; those deleted meanwhile are left out."""
-        statement = select(SegmentRow, ItemRow).join(ItemRow, ItemRow.id == SegmentRow.item_id)
-        found: dict[int, tuple[MediaItem, Segment]] = {}
-        with Session(self._engine) as session:
+        found: dict[int, Found] = {}
+        with self._reader.connect() as connection:
             for start in range(0, len(segment_ids), CHUNK):
-                chosen = SegmentRow.id.in_(segment_ids[start : start + CHUNK])
-                for segment, item in session.execute(statement.where(chosen)):
-                    found[segment.id] = (_item(item), _segment(segment))
+                chosen = {"ids": segment_ids[start : start + CHUNK]}
+                for row in connection.execute(_HYDRATE, chosen):
+                    found[row[0]] = Found(row)
         return found
 
     def item_of(self, segment_ids: Sequence[int]) -> dict[int, int]:
@@ -278,22 +307,42 @@ def _collection(row: CollectionRow) -> Collection:
     )
 
 
-def _item(row: ItemRow) -> MediaItem:
+def _item(
+    item_id: int,
+    path: str,
+    modality: str,
+    mime_type: str,
+    size_bytes: int,
+    modified_ns: int,
+    sha256: str,
+    _recipe: str,
+    duration_s: float | None,
+    row: str,
+    metadata: str,
+) -> MediaItem:
     return MediaItem(
-        id=row.id,
-        path=row.path,
-        modality=Modality(row.modality),
-        mime_type=row.mime_type,
-        size_bytes=row.size_bytes,
-        modified_ns=row.modified_ns,
-        sha256=row.sha256,
-        duration_s=row.duration_s,
-        metadata={**row.metadata_, **json.loads(row.row)},
+        id=item_id,
+        path=path,
+        modality=Modality(modality),
+        mime_type=mime_type,
+        size_bytes=size_bytes,
+        modified_ns=modified_ns,
+        sha256=sha256,
+        duration_s=duration_s,
+        metadata={**json.loads(metadata), **json.loads(row)},
     )
 
 
-def _segment(row: SegmentRow) -> Segment:
+def _segment(
+    segment_id: int,
+    item_id: int,
+    ordinal: int,
+    modality: str,
+    start: float | None,
+    end: float | None,
+    unit: str | None,
+) -> Segment:
     span = None
-    if row.start is not None and row.end is not None:
-        span = Span(row.start, row.end, SpanUnit(row.unit or SpanUnit.SECONDS))
-    return Segment(row.id, row.item_id, row.ordinal, Modality(row.modality), span)
+    if start is not None and end is not None:
+        span = Span(start, end, SpanUnit(unit or SpanUnit.SECONDS))
+    return Segment(segment_id, item_id, ordinal, Modality(modality), span)

@@ -160,7 +160,7 @@ def _update(session: Session, updates: Sequence[Update]) -> None:
     for change in updates:
         row = session.get_one(ItemRow, change.item_id)
         row.path, row.modified_ns, row.row = change.path, change.modified_ns, change.row
-        _insert(session, FieldRow, _fields(change.item_id, row.metadata_, change.row))
+        _insert(session, FieldRow, _fields(change.item_id, json.loads(row.metadata_), change.row))
     session.flush()
 
 
@@ -192,7 +192,7 @@ def _item(collection: Collection, numbered: Numbered) -> dict[str, Any]:
         "recipe": new.recipe,
         "duration_s": new.duration_s,
         "row": new.row,
-        "metadata_": new.metadata,
+        "metadata_": json.dumps(new.metadata),
     }
 
 

@@ -90,14 +90,15 @@ class Shards:
     def gather(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
         """The vectors of ``ids`` that are here, float32, in ascending order of id."""
         ids = np.unique(ids)
-        owner = np.searchsorted(self._first, ids, "right") - 1
+        bounds = np.searchsorted(ids, self._first)
         found, vectors = [np.empty(0, np.int64)], []
-        for index in np.unique(owner[owner >= 0]):
-            shard, wanted = self._shards[index], ids[owner == index]
-            rows = np.minimum(np.searchsorted(shard.ids, wanted), len(shard.ids) - 1)
-            hit = shard.ids[rows] == wanted
-            found.append(wanted[hit])
-            vectors.append(shard.vectors[rows[hit]])
+        for shard, start, end in zip(self._shards, bounds, [*bounds[1:], len(ids)], strict=True):
+            if start < end:
+                wanted = ids[start:end]
+                rows = np.minimum(np.searchsorted(shard.ids, wanted), len(shard.ids) - 1)
+                hit = shard.ids[rows] == wanted
+                found.append(wanted[hit])
+                vectors.append(shard.vectors[rows[hit]])
         return np.concatenate(found), _stack(vectors)
 
     def blocks(self, after: int = -1) -> list[tuple[IdArray, HalfArray]]:

@@ -6,9 +6,7 @@ A *generation* is what a collection looks like after one commit: the rows of ``f
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 #: SQLite only numbers rows by itself when the key is exactly INTEGER.
@@ -62,7 +60,8 @@ class RootRow(Base):
 
 class ItemRow(Base):
     """A media file. ``recipe`` digests how it was cut and embedded; ``row`` is its
-    metadata.jsonl row as JSON text, ``metadata`` what the file says of itself."""
+    metadata.jsonl row and ``metadata`` what the file says of itself, both as JSON text, which
+    is only parsed for hits; filters use ``fields``."""
 
     __tablename__ = "items"
     __table_args__ = (
@@ -80,7 +79,7 @@ class ItemRow(Base):
     recipe: Mapped[str] = mapped_column(String(64))
     duration_s: Mapped[float | None]
     row: Mapped[str] = mapped_column(Text)
-    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
+    metadata_: Mapped[str] = mapped_column("metadata", Text)
 
 
 class FieldRow(Base):

@@ -94,7 +94,7 @@ def test_a_changed_item_keeps_its_id_and_is_found_by_its_new_vector_only(tmp_pat
         add(library, collection, [addition("/x", old)])
         add(library, collection, [addition("/x", new, replaces=1)])
         found = library.catalog.hydrate(nearest(library, collection, new[0]))
-        assert [item.id for item, _ in found.values()] == [1]
+        assert [one.item_id for one in found.values()] == [1]
         assert len(nearest(library, collection, old[0])) == 1
 
 
