@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import av
 import pypdf
 import soundfile
 from PIL import ExifTags, Image
@@ -15,9 +14,10 @@ from PIL import ExifTags, Image
 from searchengine.errors import DecodeError
 from searchengine.media import imu
 from searchengine.media.audio import SOUNDFILE_SUFFIXES
+from searchengine.media.containers import opened
 from searchengine.media.image import open_picture
 from searchengine.media.options import MediaOptions
-from searchengine.media.video import duration_s, frame_rate_hz
+from searchengine.media.video import frame_rate_hz
 from searchengine.types import MediaInfo, Modality
 
 #: Tags of containers and photos worth filtering by.
@@ -46,7 +46,7 @@ def probe(path: Path, modality: Modality, options: MediaOptions) -> MediaInfo:
                 return MediaInfo(modality, _mime(path), metadata=_text(path))
             case _:
                 return MediaInfo(modality, _mime(path))
-    except (OSError, ValueError, soundfile.LibsndfileError, av.FFmpegError) as error:
+    except (OSError, ValueError, soundfile.LibsndfileError) as error:
         raise DecodeError(str(path), f"not readable as {modality} ({error})") from error
 
 
@@ -57,53 +57,35 @@ def _mime(path: Path) -> str:
 def _audio(path: Path) -> MediaInfo:
     if path.suffix.lower() in SOUNDFILE_SUFFIXES:
         with soundfile.SoundFile(path) as sound:
-            rate, count = sound.samplerate, sound.frames
-            tags = {k: v for k, v in sound.copy_metadata().items() if k in TAGS}
-        return MediaInfo(
-            Modality.AUDIO, _mime(path), count / rate, rate, count, metadata=_tags(tags)
-        )
-    with av.open(str(path)) as container:
-        if not container.streams.audio:
-            raise DecodeError(str(path), "no soundtrack in it")
-        stream = container.streams.audio[0]
-        seconds = duration_s(container, stream) or _counted_s(container, stream)
-        count = round(seconds * stream.rate)
-        return MediaInfo(
-            Modality.AUDIO,
-            _mime(path),
-            seconds,
-            float(stream.rate),
-            count,
-            metadata=_tags({**container.metadata, **stream.metadata}),
-        )
+            rate, seconds = float(sound.samplerate), sound.frames / sound.samplerate
+            tags = dict(sound.copy_metadata())
+    else:
+        with opened(path, "audio") as recording:
+            rate, seconds = float(recording.stream.rate), recording.length_s()
+            tags = {**recording.container.metadata, **recording.stream.metadata}
+    if seconds <= 0:
+        raise DecodeError(str(path), "no sound in it: the recording has zero samples")
+    return MediaInfo(
+        Modality.AUDIO, _mime(path), seconds, rate, round(seconds * rate), metadata=_tags(tags)
+    )
 
 
 def _video(path: Path) -> MediaInfo:
-    with av.open(str(path)) as container:
-        if not container.streams.video:
-            raise DecodeError(str(path), "no picture in it")
-        stream = container.streams.video[0]
+    with opened(path, "video") as recording:
+        container, stream = recording.container, recording.stream
         rate = frame_rate_hz(stream)
-        seconds = duration_s(container, stream) or _counted_s(container, stream)
+        # a single frame may have no length; it is shown for a period
+        seconds = max(recording.length_s(), 1 / rate)
         size = {"width": stream.width, "height": stream.height}
         return MediaInfo(
             Modality.VIDEO,
             _mime(path),
             seconds,
             rate,
-            stream.frames or round(seconds * rate),
-            has_sound=bool(container.streams.audio),
+            stream.frames or max(round(seconds * rate), 1),
+            has_sound=any(sound.codec_context for sound in container.streams.audio),
             metadata={**size, **_tags(container.metadata)},
         )
-
-
-def _counted_s(container: Any, stream: Any) -> float:
-    """The end of the last packet, for streams that do not say how long they are."""
-    end = 0
-    for packet in container.demux(stream):
-        if packet.pts is not None:
-            end = max(end, packet.pts + (packet.duration or 0))
-    return float((end - (stream.start_time or 0)) * stream.time_base)
 
 
 def _image(path: Path) -> dict[str, Any]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import numpy.typing as npt
 
 from searchengine.errors import DecodeError
+from searchengine.media.containers import Recording, opened
 from searchengine.media.image import MAX_PIXELS
 from searchengine.types import Frames, Sampling, Span
 
-#: Decoded frames held at once; asking for more is a mistake, not a long video.
-MAX_FRAME_BYTES = 1_000_000_000
+#: Decoded frames held at once, which takes twice as much while they are joined; asking for
+#: more is a mistake, not a long video.
+MAX_FRAME_BYTES = 800_000_000
 
 #: Frames a second assumed where a container does not say.
 FALLBACK_RATE_HZ = 25.0
@@ -25,22 +25,30 @@ FALLBACK_RATE_HZ = 25.0
 def read_frames(path: Path, span: Span | None = None, sampling: Sampling | None = None) -> Frames:
     """Decode the frames of ``span`` (seconds), or just ``sampling.frame_indices`` of the file.
 
-    Frames are made smaller on the way to ``short_side_px``, never larger, and turned as the
-    container says. Decoding starts at the key frame before the first frame that is wanted. A
-    frame that the file turns out not to have is stood in for by the last before it.
+    Frame ``i`` is the one shown at ``i / rate_hz`` (the average rate): where the rate varies,
+    indices spread evenly in time all the same. Frames are made smaller on the way to
+    ``short_side_px``, never larger, and turned as the container says. Decoding starts at the
+    key frame before the first frame that is wanted. A frame that the file turns out not to
+    have is stood in for by the last before it.
 
     Raises DecodeError when nothing can be decoded or the frames do not fit into memory.
     """
     sampling = sampling or Sampling()
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise DecodeError(str(path), "no picture in it")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            return _read(path, container, stream, span, sampling)
-    except (OSError, ValueError, av.FFmpegError) as error:
-        raise DecodeError(str(path), f"not a readable video ({error})") from error
+    with opened(path, "video") as recording:
+        stream = recording.stream
+        _check_size(path, stream)
+        rate_hz = frame_rate_hz(stream)
+        half_s = 0.5 / rate_hz  # times are rounded: a frame counts from half a period before
+        count = stream.frames or round(recording.length_s() * rate_hz)
+        if sampling.frame_indices is None:
+            found = _spanned(recording, span, half_s)
+        else:
+            wanted_s = [index / rate_hz for index in sampling.frame_indices]
+            found = _nearest(recording, wanted_s, half_s)
+        times, pixels = _kept(path, found, sampling.short_side_px)
+    if not pixels:
+        raise DecodeError(str(path), "no frame of that part can be decoded")
+    return Frames(np.stack(pixels), np.array(times), rate_hz, max(count, len(set(times))))
 
 
 def frame_rate_hz(stream: Any) -> float:
@@ -48,92 +56,69 @@ def frame_rate_hz(stream: Any) -> float:
     return float(rate) if rate else FALLBACK_RATE_HZ
 
 
-def duration_s(container: Any, stream: Any) -> float | None:
-    """What the stream says, else the container; None when neither knows."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else None
+def _spanned(recording: Recording, span: Span | None, half_s: float) -> Iterator[tuple[float, Any]]:
+    start_s, end_s = (span.start - half_s, span.end - half_s) if span else (0.0, float("inf"))
+    for time_s, frame in recording.frames_from(start_s):
+        if time_s >= end_s:
+            return
+        if time_s >= start_s:
+            yield time_s, frame
 
 
-def _read(path: Path, container: Any, stream: Any, span: Span | None, sampling: Sampling) -> Frames:
-    if stream.width * stream.height > MAX_PIXELS:
-        raise DecodeError(str(path), f"{stream.width} x {stream.height} pixels is too large")
-    rate_hz = frame_rate_hz(stream)
-    wanted_s = _wanted_times(span, sampling, rate_hz)
-    first_s = float(wanted_s[0]) if wanted_s is not None else (span.start if span else 0.0)
-    end_s = span.end if span else float("inf")
-    half_s = 0.5 / rate_hz  # a frame is shown from half a period before its time in our count
-    pixels: list[npt.NDArray[np.uint8]] = []
+def _nearest(
+    recording: Recording, wanted_s: Sequence[float], half_s: float
+) -> Iterator[tuple[float, Any]]:
+    """For each wanted time the last frame until then, else the first there is."""
+    remaining = iter(wanted_s)
+    wanted = next(remaining, None)
+    if wanted is None:
+        return
+    held = None
+    for time_s, frame in recording.frames_from(wanted - half_s):
+        while time_s > wanted + half_s:
+            yield held or (time_s, frame)
+            wanted = next(remaining, None)
+            if wanted is None:
+                return
+        held = time_s, frame
+    while held and wanted is not None:
+        yield held
+        wanted = next(remaining, None)
+
+
+def _kept(
+    path: Path, found: Iterable[tuple[float, Any]], short_side_px: int | None
+) -> tuple[list[float], list[npt.NDArray[np.uint8]]]:
+    """Times and pixels; all of the size of the first, and one frame repeated is one array."""
     times: list[float] = []
-    held: tuple[float, Any] | None = None
-    position = 0
-    for time_s, frame in _frames(container, stream, first_s - half_s):
-        if wanted_s is None:
-            if time_s >= end_s - half_s:
-                break
-            if time_s >= first_s - half_s:
-                _keep(path, pixels, times, time_s, frame, sampling)
-            continue
-        while position < len(wanted_s) and time_s > wanted_s[position] + half_s:
-            _keep(path, pixels, times, *(held or (time_s, frame)), sampling)
-            position += 1
-        held = (time_s, frame)
-        if position == len(wanted_s):
-            break
-    if wanted_s is not None and held is not None:
-        for _ in range(position, len(wanted_s)):
-            _keep(path, pixels, times, *held, sampling)
-    if not pixels:
-        raise DecodeError(str(path), "no frame of that part can be decoded")
-    count = stream.frames or round((duration_s(container, stream) or 0.0) * rate_hz)
-    return Frames(np.stack(pixels), np.array(times), rate_hz, max(count, len(pixels)))
+    pixels: list[npt.NDArray[np.uint8]] = []
+    last, size = None, None
+    for time_s, frame in found:
+        _check_size(path, frame)
+        size = size or _scaled(frame, short_side_px)
+        pixels.append(pixels[-1] if frame is last else _pixels(frame, size))
+        times.append(time_s)
+        last = frame
+        if pixels[0].nbytes * len(pixels) > MAX_FRAME_BYTES:
+            raise DecodeError(
+                str(path), f"its frames need more than {MAX_FRAME_BYTES // 10**6} MB; ask for less"
+            )
+    return times, pixels
 
 
-def _wanted_times(
-    span: Span | None, sampling: Sampling, rate_hz: float
-) -> npt.NDArray[np.float64] | None:
-    if sampling.frame_indices is None:
-        return None
-    if not sampling.frame_indices:
-        raise ValueError("no frames asked for")
-    return np.array(sampling.frame_indices, np.float64) / rate_hz
+def _check_size(path: Path, picture: Any) -> None:
+    if picture.width * picture.height > MAX_PIXELS:
+        raise DecodeError(str(path), f"{picture.width} x {picture.height} pixels is too large")
 
 
-def _frames(container: Any, stream: Any, from_s: float) -> Iterator[tuple[float, Any]]:
-    """Frames with their times from the start of the file, from the key frame before ``from_s``."""
-    origin = (stream.start_time or 0) * (stream.time_base or Fraction(1, 1000))
-    if from_s > 0 and stream.time_base is not None:
-        container.seek(int((Fraction(from_s) + origin) / stream.time_base), stream=stream)
-    for frame in container.decode(stream):
-        if frame.time is not None:
-            yield frame.time - float(origin), frame
+def _scaled(frame: Any, short_side_px: int | None) -> tuple[int, int]:
+    width, height = frame.width, frame.height
+    scale = min(1.0, (short_side_px or min(width, height)) / min(width, height))
+    return round(width * scale), round(height * scale)
 
 
-def _keep(
-    path: Path,
-    pixels: list[npt.NDArray[np.uint8]],
-    times: list[float],
-    time_s: float,
-    frame: Any,
-    sampling: Sampling,
-) -> None:
-    if times and times[-1] == time_s and sampling.frame_indices is not None:
-        pixels.append(pixels[-1])
-    else:
-        pixels.append(_pixels(frame, sampling.short_side_px))
-    times.append(time_s)
-    if pixels[0].nbytes * len(pixels) > MAX_FRAME_BYTES:
-        raise DecodeError(
-            str(path), f"its frames need more than {MAX_FRAME_BYTES // 10**9} GB; cut it shorter"
-        )
-
-
-def _pixels(frame: Any, short_side_px: int | None) -> npt.NDArray[np.uint8]:
-    scale = min(1.0, (short_side_px or frame.height) / min(frame.width, frame.height))
-    if short_side_px is None:
-        scale = 1.0
-    size = {"width": round(frame.width * scale), "height": round(frame.height * scale)}
-    image = frame.reformat(format="rgb24", interpolation="AREA", **size).to_ndarray()
+def _pixels(frame: Any, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    image = frame.to_ndarray(format="rgb24", width=size[0], height=size[1], interpolation="AREA")
     quarters = round(getattr(frame, "rotation", 0) / 90) % 4  # counter-clockwise, as rot90
     turned: npt.NDArray[np.uint8] = np.ascontiguousarray(np.rot90(image, k=quarters))
     return turned
