@@ -209,11 +209,13 @@ def keep_text(target: Path, _inputs: list[bytes], _seconds: float) -> None:
 
 
 MAKERS = {"photos": make_photo, "sounds": make_sound, "videos": make_video, "texts": keep_text}
+MODALITIES = {"photos": "image", "sounds": "audio", "videos": "video", "texts": "text"}
 
 
 def description(row: Row) -> str:
     """The line of ``metadata.jsonl`` that tells of one file."""
-    line: dict[str, object] = {"file_name": row["file"]}
+    modality = MODALITIES[row["file"].partition("/")[0]]
+    line: dict[str, object] = {"file_name": row["file"], "modality": modality}
     line |= {key: row[key] for key in ("label", "caption", "author", "source", "licence")}
     line["tags"] = row["tags"].split(",")
     if row["year"]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 
 def corpus() -> Path:
     """The folder of the corpus, with its ``metadata.jsonl``: part of the install, read only."""
-    return Path(__file__).parent / "corpus"
+    return Path(str(files(__name__) / "corpus"))

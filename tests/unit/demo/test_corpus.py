@@ -15,6 +15,7 @@ from PIL import Image
 
 from searchengine.demo import corpus
 from searchengine.media.metadata import read_metadata
+from searchengine.media.modality import decide
 
 MAX_BYTES = 10_000_000
 MAX_VIDEO_BYTES = 1_200_000
@@ -58,6 +59,12 @@ def test_the_metadata_describes_every_file_and_agrees_with_notice() -> None:
     said = {n: [r["author"], r["source"], r["licence"]] for n, r in metadata.rows.items()}
     assert said == credits()
     assert all(row["label"] and row["caption"] and row["tags"] for row in metadata.rows.values())
+
+
+def test_the_metadata_says_the_modality_that_the_file_shows_by_itself() -> None:
+    rows = read_metadata(corpus()).rows
+    said = {name: str(row["modality"]) for name, row in rows.items()}
+    assert said == {name: str(decide(corpus() / name).modality) for name in MEDIA}
 
 
 def test_most_subjects_come_in_more_than_one_modality() -> None:
