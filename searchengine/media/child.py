@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -87,6 +88,11 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
+    def is_running(self) -> bool:
+        """Asks the system, where ``alive`` only says that it has not been disposed of."""
+        with self._lock:
+            return self._process.poll() is None
+
     def call(self, request: wire.Message, seconds: float) -> tuple[wire.Message, list[wire.Array]]:
         """Raises Breach, after which the child is dead; SearchEngineError if it never starts."""
         try:
@@ -107,7 +113,8 @@ class Child:
         """End its process group. Any thread may: who is waiting for an answer gets a Breach."""
         with self._lock:
             if self._process.returncode is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
+                with contextlib.suppress(PermissionError):  # macOS, of one that is dead already
+                    os.killpg(self._process.pid, signal.SIGKILL)
 
     def dispose(self) -> None:
         """Kill it and let go of everything; for the thread that has it."""

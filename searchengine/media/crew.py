@@ -32,8 +32,10 @@ class Crew:
         """Waits for a free child. Raises SearchEngineError once the crew is closed."""
         child = self._idle.get()
         try:
+            if child is not None and not child.is_running():
+                child.dispose()  # killed while it was idle: no file is to blame
             if child is None or not child.alive:
-                child = self._start()
+                child = self._successor() or self._start()
             yield child
         except Exception:
             if self._closed:
@@ -53,7 +55,10 @@ class Crew:
         self._dispose_idle()
 
     def _start(self) -> Child:
-        child = Child(self._limits)
+        try:
+            child = Child(self._limits)
+        except OSError as error:
+            raise SearchEngineError(f"no decoding process can be started ({error})") from error
         with self._lock:
             self._children = {other for other in self._children if other.alive} | {child}
             closed = self._closed
@@ -63,15 +68,26 @@ class Crew:
         return child
 
     def _kept(self, child: Child | None) -> Child | None:
-        """The child, or who takes its place."""
+        """The child if it can go on. Never raises, or its place would be lost."""
         if child is None or not child.alive:
             return None
         if child.calls == max(self._limits.calls - WARNING_CALLS, 1) and not self._closed:
-            self._successors.append(self._start())
+            with contextlib.suppress(SearchEngineError):  # told to who finds no child
+                self._successors.append(self._start())
         if child.calls < self._limits.calls:
             return child
         child.dispose()
-        return self._successors.pop() if self._successors else None
+        return None
+
+    def _successor(self) -> Child | None:
+        """Taken for the dead as for the worn, so that there are never more than places."""
+        while self._successors:
+            with contextlib.suppress(IndexError):  # another thread was faster
+                child = self._successors.pop()
+                if child.is_running():
+                    return child
+                child.dispose()
+        return None
 
     def _dispose_idle(self) -> None:
         """Leaves the places, so that those who wait for one learn that all is closed."""

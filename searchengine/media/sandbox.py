@@ -30,10 +30,10 @@ T = TypeVar("T")
 class Sandbox:
     """Decodes in ``workers`` processes (one a core), started when needed; 0 decodes right here.
 
-    Each process has bounded memory (of data, on Linux), cannot write files or dump core, is
-    alone in a network without interfaces where Linux allows that, is killed at its deadline and
-    replaced, and dies with this one. On macOS only the deadline, the process of its own and the
-    ban on writing hold; with ``workers`` 0 only the limits of the decoders themselves.
+    Each process has bounded memory (of data, on Linux) and few files, cannot write files or dump
+    core, is alone in a network without interfaces where Linux allows that, is killed at its
+    deadline and replaced, and dies with this one. On macOS only the deadline, the process of its
+    own and the limits on files hold; with ``workers`` 0 only the limits of the decoders themselves.
     It is no jail: a decoder that is taken over can still read what the user can read.
 
     Threads may share one. What goes wrong with a file is a MediaError naming the path as given;
@@ -56,7 +56,10 @@ class Sandbox:
             return outline(path, modality, options, cutting)
         request = {"modality": modality, "options": asdict(options), "cutting": asdict(cutting)}
         return self._ask(
-            path, request, self._limits.seconds, lambda reply, _: wire.unpack_outline(reply)
+            path,
+            request,
+            self._limits.seconds,
+            lambda reply, _: wire.unpack_outline(modality, reply),
         )
 
     def decode(
@@ -68,7 +71,12 @@ class Sandbox:
         parts = [wire.pack_wanted(one) for one in wanted]
         request = {"modality": modality, "options": asdict(options), "wanted": parts}
         seconds = min(self._limits.seconds + _asked_s(wanted), MAX_SECONDS)
-        return self._ask(path, request, seconds, wire.unpack_media)
+        return self._ask(
+            path,
+            request,
+            seconds,
+            lambda reply, arrays: wire.unpack_media(modality, len(wanted), reply, arrays),
+        )
 
     def close(self) -> None:
         """Kill every process; a call that is under way in another thread fails."""

@@ -39,8 +39,30 @@ from searchengine.types import (
 Array: TypeAlias = npt.NDArray[Any]
 Message: TypeAlias = dict[str, Any]
 
-#: Media that are records of arrays and numbers, by name.
-RECORDS = {kind.__name__: kind for kind in (Waveform, Frames, DepthMap, ThermalImage, ImuRecording)}
+#: The media that are records; text is str and a picture is its pixels.
+RECORDS: dict[Modality, type[Any]] = {
+    Modality.VIDEO: Frames,
+    Modality.AUDIO: Waveform,
+    Modality.DEPTH: DepthMap,
+    Modality.THERMAL: ThermalImage,
+    Modality.IMU: ImuRecording,
+}
+
+#: The arrays of one medium in the order of its fields: kind and bytes of a number, then sides.
+#: Sides of one letter are equal, a digit is a length. Text is its UTF-8.
+ARRAYS: dict[Modality, dict[str, tuple[str, str]]] = {
+    Modality.TEXT: {"text": ("u1", "n")},
+    Modality.IMAGE: {"pixels": ("u1", "hw3")},
+    Modality.VIDEO: {"pixels": ("u1", "thw3"), "times_s": ("f8", "t")},
+    Modality.AUDIO: {"samples": ("f4", "cn")},
+    Modality.DEPTH: {"metres": ("f4", "hw"), "valid": ("b1", "hw")},
+    Modality.THERMAL: {"values": ("f4", "hw")},
+    Modality.IMU: {"accel_m_s2": ("f4", "n3"), "gyro_rad_s": ("f4", "n3")},
+}
+
+#: The JSON of the longest outline and its metadata takes a tenth of this. More is an attack:
+#: parsed, JSON can grow to thirty times its size.
+MAX_HEADER_BYTES = 64_000_000
 
 #: Types of array that occur in media, as numpy spells them.
 DTYPES = frozenset({"|u1", "|b1", "<f4", "<f8", ">f4", ">f8"})
@@ -64,12 +86,13 @@ def send(channel: socket.socket, message: Message, arrays: Sequence[Array] = ())
 def receive(
     channel: socket.socket, most_bytes: int, deadline: float | None = None
 ) -> tuple[Message, list[Array]]:
-    """Read one message of at most ``most_bytes``, until ``deadline`` on the monotonic clock.
+    """Read one message, with at most ``most_bytes`` of arrays.
 
-    Raises EOFError when the other side is gone, TimeoutError, or one of ``NONSENSE``.
+    ``deadline`` is on the monotonic clock. Raises EOFError when the other side is gone,
+    TimeoutError, or one of ``NONSENSE``.
     """
     (length,) = _LENGTH.unpack(_read(channel, _LENGTH.size, deadline))
-    _check(length <= most_bytes)
+    _check(length <= MAX_HEADER_BYTES)
     message, shapes = json.loads(_read(channel, length, deadline))
     _check(isinstance(message, dict))
     for dtype, shape in shapes:
@@ -84,42 +107,57 @@ def receive(
 
 
 def pack_media(media: Iterable[Media]) -> tuple[Message, list[Array]]:
-    """Media as JSON and the arrays that are left out of it, in order."""
+    """The numbers of each medium as JSON, and its arrays in order."""
     messages: list[Message] = []
     arrays: list[Array] = []
     for one in media:
+        values: Message = {}
         if isinstance(one, str):
-            messages.append({"text": one})
+            arrays.append(np.frombuffer(one.encode("utf-8", "surrogatepass"), np.uint8))
         elif isinstance(one, np.ndarray):
-            messages.append({"arrays": ["pixels"]})
             arrays.append(one)
         else:
             values = {field.name: getattr(one, field.name) for field in fields(one)}
             names = [name for name, value in values.items() if isinstance(value, np.ndarray)]
             arrays += [values.pop(name) for name in names]
-            messages.append({"kind": type(one).__name__, "values": values, "arrays": names})
+        messages.append(values)
     return {"media": messages}, arrays
 
 
-def unpack_media(message: Message, arrays: Iterable[Array]) -> list[Media]:
+def unpack_media(
+    modality: Modality, count: int, message: Message, arrays: Sequence[Array]
+) -> list[Media]:
+    """The ``count`` media of ``modality`` that were asked for, or one of ``NONSENSE``."""
+    messages, wanted = message["media"], ARRAYS[modality]
+    _check(len(messages) == count and len(arrays) == count * len(wanted))
     remaining = iter(arrays)
-    return [_unpack_one(one, remaining) for one in message["media"]]
+    return [
+        _unpack_one(modality, values, {name: next(remaining) for name in wanted})
+        for values in messages
+    ]
 
 
-def _unpack_one(message: Message, arrays: Iterable[Array]) -> Media:
-    if "text" in message:
-        return str(message["text"])
-    found: dict[str, Array] = dict(zip(message["arrays"], arrays, strict=False))
-    _check(len(found) == len(message["arrays"]))
-    if "kind" not in message:
-        pixels: Array = found["pixels"]
+def _unpack_one(modality: Modality, values: Message, arrays: dict[str, Array]) -> Media:
+    _check_arrays(modality, arrays)
+    _check(modality in RECORDS or values == {})
+    if modality is Modality.TEXT:
+        return arrays["text"].tobytes().decode("utf-8", "surrogatepass")
+    if modality is Modality.IMAGE:
+        pixels: Array = arrays["pixels"]
         return pixels
-    values = message["values"]
-    if "unit" in values:
-        values["unit"] = ThermalUnit(values["unit"])
-    record: type[Any] = RECORDS[message["kind"]]
-    media: Media = record(**found, **values)
+    unit = {"unit": ThermalUnit(values.pop("unit"))} if modality is Modality.THERMAL else {}
+    _check(all(_is_amount(value) and value > 0 for value in values.values()))
+    media: Media = RECORDS[modality](**arrays, **values, **unit)
     return media
+
+
+def _check_arrays(modality: Modality, arrays: dict[str, Array]) -> None:
+    lengths: dict[str, int] = {}
+    for name, (kind, sides) in ARRAYS[modality].items():
+        array = arrays[name]
+        _check(f"{array.dtype.kind}{array.dtype.itemsize}" == kind)
+        for length, side in zip(array.shape, sides, strict=True):
+            _check(length == lengths.setdefault(side, int(side) if side.isdigit() else length))
 
 
 def pack_outline(outline: Outline) -> Message:
@@ -127,10 +165,20 @@ def pack_outline(outline: Outline) -> Message:
     return {"info": info, "spans": [pack_span(span) for span in outline.spans]}
 
 
-def unpack_outline(message: Message) -> Outline:
-    info = message["info"]
-    info["modality"] = Modality(info["modality"])
-    return Outline(MediaInfo(**info), tuple(unpack_span(span) for span in message["spans"]))
+def unpack_outline(modality: Modality, message: Message) -> Outline:
+    """The outline of a file of ``modality``, or one of ``NONSENSE``."""
+    info = MediaInfo(**{**message["info"], "modality": Modality(message["info"]["modality"])})
+    _check(info.modality is modality and isinstance(info.mime_type, str))
+    _check(isinstance(info.metadata, dict) and isinstance(info.has_sound, bool))
+    for amount in (info.duration_s, info.rate_hz, info.count):
+        _check(amount is None or _is_amount(amount))
+    spans = tuple(unpack_span(span) for span in message["spans"])
+    _check(all(span is None or _is_amount(span.start, span.end) for span in spans))
+    return Outline(info, spans)
+
+
+def _is_amount(*values: Any) -> bool:
+    return all(isinstance(value, int | float) and 0 <= value < math.inf for value in values)
 
 
 def pack_span(span: Span | None) -> list[Any] | None:

@@ -30,6 +30,8 @@ def decode(
         match path.stem:
             case "hang":
                 time.sleep(600)
+            case "clutch":  # as a codec that hangs and never lets go of Python's lock
+                ctypes.PyDLL(None).sleep(600)
             case "spin":
                 while True:
                     pass
@@ -49,6 +51,8 @@ def decode(
                     os.write(stream, b"word " * 1_000_000)
             case "pid":
                 return [str(os.getpid())]
+            case "files":
+                return [str([path.open("rb") for _ in range(1000)])]
             case "lost":
                 raise DecodeError("elsewhere", "a reason")
     return _decode(path, modality, wanted, options)
@@ -58,14 +62,33 @@ def answer(request: wire.Message, memory_bytes: int) -> tuple[wire.Message, list
     """What a decoder that has been taken over may say."""
     match Path(request["path"]).stem:
         case "lies":
-            return {"media": [{"kind": "Popen", "values": {}, "arrays": []}]}, []
+            return {"media": [{"__class__": "Popen"}]}, [_PICTURE]
         case "short":
-            return {"media": [{"arrays": ["pixels"]}]}, []
+            return {"media": [{}]}, []
+        case "many":
+            return {"media": [{}, {}]}, [_PICTURE, _PICTURE]
+        case "flat":
+            return {"media": [{}]}, [_PICTURE[0]]
+        case "float":
+            return {"media": [{}]}, [_PICTURE.astype(np.float32)]
+        case "text":
+            return wire.pack_media(["not a picture"])
+        case "long":
+            return {"media": [{}], "more": "x" * wire.MAX_HEADER_BYTES}, []
+        case "deep":
+            return {"media": _nested(500)}, []
         case "object":
             return {"media": []}, [np.empty(0, object)]
         case "huge":
             return {"media": []}, [_Huge()]  # type: ignore[list-item]
     return _answer(request, memory_bytes)
+
+
+_PICTURE = np.zeros((6, 8, 3), np.uint8)
+
+
+def _nested(depth: int) -> list[object]:
+    return [_nested(depth - 1)] if depth else []
 
 
 class _Huge:

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_every_kind_of_media_comes_out_as_it_does_outside(tmp_path: Path, sandbo
     sound = tmp_path / "sound.wav"
     soundfile.write(sound, rng.uniform(-1, 1, (16_000, 2)), 16_000)
     text = tmp_path / "text.txt"
-    text.write_text("Schöne Worte, 犬も. " * 50)
+    text.write_text("Schöne Worte, 犬も 🐕. " * 50)
     thermal = tmp_path / "thermal.png"
     Image.fromarray(rng.integers(0, 256, (6, 8), dtype=np.uint8)).save(thermal)
     options = MediaOptions(imu_rate_hz=100.0, imu_columns=(("accel_x_g", "AccX"),))
@@ -134,8 +135,16 @@ def test_a_relative_path_holds_wherever_the_owner_goes(
         ("exit", Limits(), "the decoder ended by itself (status 7)"),
         ("lies", Limits(), "the decoder's answer makes no sense"),
         ("short", Limits(), "the decoder's answer makes no sense"),
+        ("many", Limits(), "the decoder's answer makes no sense"),
+        ("flat", Limits(), "the decoder's answer makes no sense"),
+        ("float", Limits(), "the decoder's answer makes no sense"),
+        ("text", Limits(), "the decoder's answer makes no sense"),
+        ("long", Limits(), "the decoder's answer makes no sense"),
+        ("deep", Limits(), "the decoder's answer makes no sense"),
         ("object", Limits(), "the decoder's answer makes no sense"),
         ("huge", Limits(), "the decoder's answer makes no sense"),
+        ("clutch", Limits(seconds=0.5), "took longer than 0.5 s to decode"),
+        ("files", Limits(), "cannot be read (Too many open files)"),
         ("lost", Limits(), "a reason"),
     ],
 )
@@ -165,7 +174,7 @@ def test_a_decoder_can_write_no_file_and_its_chatter_stops_nobody(tmp_path: Path
 def test_a_worn_process_is_replaced_before_anybody_waits_for_it(tmp_path: Path) -> None:
     path = picture(tmp_path / "pid.png")
     with Sandbox(1, Limits(calls=3)) as sandbox:
-        pids = [sandbox.decode(path, Modality.IMAGE, [Wanted()], OPTIONS)[0] for _ in range(9)]
+        pids = [sandbox.decode(path, Modality.TEXT, [Wanted()], OPTIONS)[0] for _ in range(9)]
     assert pids == [pid for pid in dict.fromkeys(pids) for _ in range(3)]
     assert len(set(pids)) == 3
 
@@ -174,13 +183,65 @@ def test_a_worn_process_is_replaced_before_anybody_waits_for_it(tmp_path: Path) 
 def test_kill_9_while_it_decodes_costs_that_file_only(tmp_path: Path) -> None:
     hang, pid = picture(tmp_path / "hang.png"), picture(tmp_path / "pid.png")
     with Sandbox(1) as sandbox, ThreadPoolExecutor(1) as pool:
-        (victim,) = sandbox.decode(pid, Modality.IMAGE, [Wanted()], OPTIONS)
+        (victim,) = sandbox.decode(pid, Modality.TEXT, [Wanted()], OPTIONS)
         waiting = pool.submit(sandbox.decode, hang, Modality.IMAGE, [Wanted()], OPTIONS)
         time.sleep(0.2)
         os.kill(int(str(victim)), signal.SIGKILL)
         with pytest.raises(DecodeError, match=r"hang\.png: the decoder was killed"):
             waiting.result(10)
         assert shade(sandbox, picture(tmp_path / "good.png")) == 200
+
+
+@pytest.mark.usefixtures("hostile")
+def test_kill_9_while_it_is_idle_costs_no_file(tmp_path: Path) -> None:
+    pid, good = picture(tmp_path / "pid.png"), picture(tmp_path / "good.png")
+    with Sandbox(1, Limits(calls=10)) as sandbox:  # the second to die is a successor
+        for _ in range(2):
+            (victim,) = sandbox.decode(pid, Modality.TEXT, [Wanted()], OPTIONS)
+            os.kill(int(str(victim)), signal.SIGKILL)
+            _until(partial(_is_gone, int(str(victim))))
+            assert shade(sandbox, good) == 200
+
+
+@pytest.mark.usefixtures("hostile")
+def test_crashes_leave_no_process_too_many(tmp_path: Path) -> None:
+    good, bad = picture(tmp_path / "good.png"), picture(tmp_path / "exit.png")
+    with Sandbox(1, Limits(calls=3)) as sandbox:
+        for _ in range(3):
+            assert shade(sandbox, good) == 200
+            with pytest.raises(DecodeError):
+                shade(sandbox, bad)
+        assert sum(one.is_running() for one in sandbox._crew._children if one.alive) <= 2
+
+
+def test_a_successor_that_cannot_start_costs_no_answer_and_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = picture(tmp_path / "good.png")
+    with Sandbox(1, Limits(calls=22)) as sandbox, ThreadPoolExecutor(1) as pool:
+        assert shade(sandbox, good) == 200
+        with monkeypatch.context() as missing:
+            missing.setattr(child, "COMMAND", (str(tmp_path / "nothing"),))
+            for _ in range(21):
+                assert shade(sandbox, good) == 200
+            with pytest.raises(SearchEngineError, match="no decoding process can be started"):
+                pool.submit(shade, sandbox, good).result(10)
+        assert pool.submit(shade, sandbox, good).result(60) == 200
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
+@pytest.mark.usefixtures("hostile")
+def test_neither_calls_nor_crashes_leak_descriptors(tmp_path: Path) -> None:
+    good, bad = picture(tmp_path / "good.png"), picture(tmp_path / "exit.png")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with Sandbox(1) as sandbox:
+        for n in range(300):
+            assert shade(sandbox, good) == 200
+            if n % 150 == 0:
+                with pytest.raises(DecodeError):
+                    shade(sandbox, bad)
+        assert len(list(Path("/proc/self/fd").iterdir())) == before + 3  # socket, input, errors
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_many_threads_each_get_their_own_answer(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -214,9 +275,16 @@ def test_a_sandbox_that_nobody_closes_leaves_nothing_behind(tmp_path: Path) -> N
     assert not one.alive and threading.active_count() == threads
 
 
-@pytest.mark.parametrize("busy", [False, True])
-def test_the_process_dies_with_its_owner(tmp_path: Path, busy: bool) -> None:
-    good, hang = picture(tmp_path / "pid.png"), picture(tmp_path / "hang.png")
+@pytest.mark.parametrize(
+    "busy",
+    [
+        "",
+        "hang",
+        pytest.param("clutch", marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux")),
+    ],
+)
+def test_the_process_dies_with_its_owner(tmp_path: Path, busy: str) -> None:
+    good, hang = picture(tmp_path / "pid.png"), picture(tmp_path / f"{busy or 'good'}.png")
     program = f"""
 import os, sys, threading, time
 from pathlib import Path
@@ -228,9 +296,9 @@ from searchengine.types import Modality
 child.COMMAND = (sys.executable, {str(HOSTILE)!r})
 sandbox = Sandbox(1)
 def decode(path):
-    return sandbox.decode(Path(path), Modality.IMAGE, [Wanted()], MediaOptions())[0]
+    return sandbox.decode(Path(path), Modality.TEXT, [Wanted()], MediaOptions())[0]
 print(decode({str(good)!r}), flush=True)
-if {busy}:
+if {busy!r}:
     threading.Thread(target=decode, args=({str(hang)!r},)).start()
     time.sleep(0.3)
 print("ready", flush=True)
@@ -241,15 +309,19 @@ time.sleep(60)
         assert owner.stdout
         pid, _ready = int(owner.stdout.readline()), owner.stdout.readline()
         owner.kill()
+    _until(partial(_is_gone, pid))
+
+
+def _until(happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
-    while _runs(pid) and time.monotonic() < deadline:
+    while not happened():
+        assert time.monotonic() < deadline
         time.sleep(0.02)
-    assert not _runs(pid)
 
 
-def _runs(pid: int) -> bool:
+def _is_gone(pid: int) -> bool:
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
-    return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
+    return state.stdout.strip() == "" or state.stdout.startswith("Z")
 
 
 def test_a_process_that_cannot_start_is_not_the_files_fault(
