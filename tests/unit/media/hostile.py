@@ -63,20 +63,6 @@ def answer(request: wire.Message, memory_bytes: int) -> tuple[wire.Message, list
     match Path(request["path"]).stem:
         case "lies":
             return {"media": [{"__class__": "Popen"}]}, [_PICTURE]
-        case "short":
-            return {"media": [{}]}, []
-        case "many":
-            return {"media": [{}, {}]}, [_PICTURE, _PICTURE]
-        case "flat":
-            return {"media": [{}]}, [_PICTURE[0]]
-        case "float":
-            return {"media": [{}]}, [_PICTURE.astype(np.float32)]
-        case "text":
-            return wire.pack_media(["not a picture"])
-        case "long":
-            return {"media": [{}], "more": "x" * wire.MAX_HEADER_BYTES}, []
-        case "deep":
-            return {"media": _nested(500)}, []
         case "object":
             return {"media": []}, [np.empty(0, object)]
         case "huge":
@@ -85,10 +71,6 @@ def answer(request: wire.Message, memory_bytes: int) -> tuple[wire.Message, list
 
 
 _PICTURE = np.zeros((6, 8, 3), np.uint8)
-
-
-def _nested(depth: int) -> list[object]:
-    return [_nested(depth - 1)] if depth else []
 
 
 class _Huge:
