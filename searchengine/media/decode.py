@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,23 +90,25 @@ def _check_file(path: Path) -> None:
 
 
 def _passage(path: Path, span: Span | None) -> str:
-    status = path.stat()
-    document = _document(path, status.st_mtime_ns, status.st_size)
+    document = read_text(path)
     if span is None:
         return document.text.strip()
     if span.unit is SpanUnit.CHARACTERS:
-        return document.text[int(span.start) : int(span.end)]
-    if not document.cues:
+        passage = document.text[int(span.start) : int(span.end)]
+    elif document.cues:
+        passage = " ".join(_lines(document, span))
+    else:
         raise DecodeError(str(path), "has no times; ask for a part of it in characters")
-    lines = [
-        document.text[cue.start : cue.end]
+    if not passage.strip():
+        unit = "characters" if span.unit is SpanUnit.CHARACTERS else "seconds"
+        raise DecodeError(str(path), f"no words in {unit} {span.start:.6g} to {span.end:.6g}")
+    return passage
+
+
+def _lines(document: Document, span: Span) -> list[str]:
+    """What is shown in that time, even if for no time at all."""
+    return [
+        document.text[cue.start_char : cue.end_char]
         for cue in document.cues
-        if cue.start_s < span.end and cue.end_s > span.start
+        if cue.start_s < span.end and (cue.end_s > span.start or cue.start_s >= span.start)
     ]
-    return " ".join(lines)
-
-
-@functools.lru_cache(maxsize=1)
-def _document(path: Path, _modified_ns: int, _size_bytes: int) -> Document:
-    """The document read last, so that its passages need not each read it again."""
-    return read_text(path)

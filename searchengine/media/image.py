@@ -43,7 +43,6 @@ def read_image(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # broken EXIF and the like: pixels are what we need
             with open_picture(path) as picture:
-                _check_size(path, picture)
                 if short_side_px is not None and picture.format == "JPEG":
                     picture.draft("RGB", (short_side_px, short_side_px))
                 picture.load()
@@ -51,14 +50,31 @@ def read_image(
                 return np.asarray(_to_rgb(turned, composite_alpha))
     except MediaError:
         raise
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise DecodeError(str(path), f"not a readable picture ({error})") from error
 
 
 def open_picture(path: Path) -> Image.Image:
-    """Read the header only. Raises UnsupportedMedia for HEIC without its extra."""
+    """Read the header only.
+
+    Raises UnsupportedMedia for HEIC without its extra, DecodeError above ``MAX_PIXELS``.
+    """
+    try:
+        picture = Image.open(path, formats=_formats(path))
+    except Image.DecompressionBombError as error:
+        raise DecodeError(str(path), f"too large ({error})") from error
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        picture.close()
+        raise DecodeError(
+            str(path), f"{width} x {height} pixels is over the limit of {MAX_PIXELS // 10**6} MP"
+        )
+    return picture
+
+
+def _formats(path: Path) -> tuple[str, ...]:
     if path.suffix.lower() not in HEIF_SUFFIXES:
-        return Image.open(path, formats=FORMATS)
+        return FORMATS
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
@@ -66,15 +82,7 @@ def open_picture(path: Path) -> Image.Image:
             str(path), "HEIC needs an extra: pip install 'searchengine[heif]'"
         ) from None
     register_heif_opener()
-    return Image.open(path, formats=("HEIF",))
-
-
-def _check_size(path: Path, picture: Image.Image) -> None:
-    width, height = picture.size
-    if width * height > MAX_PIXELS:
-        raise DecodeError(
-            str(path), f"{width} x {height} pixels is over the limit of {MAX_PIXELS // 10**6} MP"
-        )
+    return ("HEIF",)
 
 
 def _to_rgb(picture: Image.Image, composite_alpha: bool) -> Image.Image:

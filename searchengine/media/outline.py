@@ -21,6 +21,9 @@ CHARACTERS_PER_TOKEN = 4
 #: A file that is a little longer than a segment stays whole; so does a short tail.
 SLACK = 0.25
 
+#: Subtitles are written to the millisecond; a span of none would hold nothing.
+SHORTEST_CUE_S = 0.001
+
 #: 139 hours of sound at 5 s a segment; more is a mistake or an attack.
 MAX_SEGMENTS = 100_000
 
@@ -147,11 +150,12 @@ def _words(text: str, start: int, end: int, most: int) -> Iterator[Span]:
 
 
 def _joined_cues(cues: Sequence[Cue], length: int) -> Iterator[Span]:
-    first = cues[0]
-    previous = first
+    """From the start of a cue until all that are joined to it are over."""
+    first, end_s = cues[0], cues[0].end_s
     for cue in cues[1:]:
-        if cue.end - first.start > length:
-            yield Span(first.start_s, previous.end_s)
-            first = cue
-        previous = cue
-    yield Span(first.start_s, max(previous.end_s, first.start_s + 0.001))
+        # of cues that start at once none can be told from the others by its time
+        if cue.end_char - first.start_char > length and cue.start_s > first.start_s:
+            yield Span(first.start_s, max(min(end_s, cue.start_s), first.start_s + SHORTEST_CUE_S))
+            first, end_s = cue, cue.end_s
+        end_s = max(end_s, cue.end_s)
+    yield Span(first.start_s, max(end_s, first.start_s + SHORTEST_CUE_S))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pypdf
 import soundfile
 from PIL import ExifTags, Image
 
@@ -17,6 +18,7 @@ from searchengine.media.audio import SOUNDFILE_SUFFIXES
 from searchengine.media.containers import opened
 from searchengine.media.image import open_picture
 from searchengine.media.options import MediaOptions
+from searchengine.media.text import open_pdf
 from searchengine.media.video import frame_rate_hz
 from searchengine.types import MediaInfo, Modality
 
@@ -28,6 +30,41 @@ TAGS = frozenset(
 
 #: A tag longer than this is not a label.
 MAX_TAG = 500
+
+#: Where Python's table has nothing, or not in every version that we run on.
+TYPES = {
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
+    ".webp": "image/webp",
+    ".avif": "image/avif",
+    ".heic": "image/heic",
+    ".heif": "image/heif",
+    ".exr": "image/x-exr",
+    ".mkv": "video/x-matroska",
+    ".m4v": "video/x-m4v",
+    ".m2ts": "video/mp2t",
+    ".ogv": "video/ogg",
+    ".wmv": "video/x-ms-wmv",
+    ".flv": "video/x-flv",
+    ".3gp": "video/3gpp",
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wma": "audio/x-ms-wma",
+    ".tsv": "text/tab-separated-values",
+    ".parquet": "application/vnd.apache.parquet",
+}
+
+#: ``2024:05:01 12:30:00``, EXIF's way to write a time.
+_TAKEN = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
+
+_PYTHONS = mimetypes.MimeTypes()
 
 
 def probe(path: Path, modality: Modality, options: MediaOptions) -> MediaInfo:
@@ -41,7 +78,7 @@ def probe(path: Path, modality: Modality, options: MediaOptions) -> MediaInfo:
             case Modality.IMU:
                 return imu.describe(path, options)
             case Modality.IMAGE:
-                return MediaInfo(modality, _mime(path), metadata=_image(path))
+                return _image(path)
             case Modality.TEXT:
                 return MediaInfo(modality, _mime(path), metadata=_text(path))
             case _:
@@ -51,7 +88,9 @@ def probe(path: Path, modality: Modality, options: MediaOptions) -> MediaInfo:
 
 
 def _mime(path: Path) -> str:
-    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    """By suffix: Python's own table, not the machine's, so that it is the same everywhere."""
+    suffix = path.suffix.lower()
+    return TYPES.get(suffix) or _PYTHONS.guess_type(f"x{suffix}")[0] or "application/octet-stream"
 
 
 def _audio(path: Path) -> MediaInfo:
@@ -88,15 +127,17 @@ def _video(path: Path) -> MediaInfo:
         )
 
 
-def _image(path: Path) -> dict[str, Any]:
+def _image(path: Path) -> MediaInfo:
+    """The type is that of the content, since a browser is to show it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a broken EXIF block is no reason to refuse a photo
         with open_picture(path) as picture:
-            size = {"width": picture.width, "height": picture.height}
-            try:
-                return {**size, **_exif(picture.getexif())}
-            except Exception:  # hostile EXIF raises anything; the pixels may be fine
-                return size
+            kind = "JPEG" if picture.format == "MPO" else picture.format or ""  # with a second view
+            mime = Image.MIME.get(kind) or _mime(path)
+            metadata: dict[str, Any] = {"width": picture.width, "height": picture.height}
+            with suppress(Exception):  # hostile EXIF raises anything; the pixels may be fine
+                metadata |= _exif(picture.getexif())
+    return MediaInfo(Modality.IMAGE, mime, metadata=metadata)
 
 
 def _exif(exif: Image.Exif) -> dict[str, Any]:
@@ -104,7 +145,7 @@ def _exif(exif: Image.Exif) -> dict[str, Any]:
     details = exif.get_ifd(ExifTags.IFD.Exif)
     taken = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
     found: dict[str, Any] = {}
-    if isinstance(taken, str) and len(taken) >= 19:
+    if isinstance(taken, str) and _TAKEN.match(taken):
         found["taken_at"] = f"{taken[:10].replace(':', '-')}T{taken[11:19]}"
     for name, base in (("camera_make", ExifTags.Base.Make), ("camera_model", ExifTags.Base.Model)):
         if isinstance(value := exif.get(base), str):
@@ -121,8 +162,8 @@ def _exif(exif: Image.Exif) -> dict[str, Any]:
 def _text(path: Path) -> dict[str, Any]:
     if path.suffix.lower() != ".pdf":
         return {}
+    reader = open_pdf(path)
     try:
-        reader = pypdf.PdfReader(path)
         title = reader.metadata.title if reader.metadata else None
         return _tags({"pages": len(reader.pages), "title": title})
     except Exception as error:  # pypdf raises all kinds on broken files

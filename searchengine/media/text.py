@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import re
 import warnings
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from html import unescape
 from pathlib import Path
 
 import pypdf
-from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning
+from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, ParserRejectedMarkup
 
 from searchengine.errors import DecodeError
 
@@ -21,7 +22,7 @@ MAX_BYTES = 50_000_000
 #: PDFs carry their pictures and fonts too.
 MAX_PDF_BYTES = 500_000_000
 
-#: html.parser is quadratic on hostile nesting; real pages are below 100 levels.
+#: Some 30 s of parsing; the longest pages there are have a tenth of it.
 MAX_TAGS = 500_000
 
 _BOMS = (
@@ -35,6 +36,9 @@ _TIMES = re.compile(
     r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{3})\s*-->\s*(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{3})"
 )
 
+#: ``<i>``, ``<00:01.500>``, and the ``{\\an8}`` of SubStation.
+_MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
+
 
 @dataclass(frozen=True, slots=True)
 class Cue:
@@ -42,8 +46,8 @@ class Cue:
 
     start_s: float
     end_s: float
-    start: int
-    end: int
+    start_char: int
+    end_char: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,21 @@ class Document:
 
 
 def read_text(path: Path) -> Document:
-    """Raises DecodeError for what is binary, too large, encrypted, or has no text in it."""
+    """The text of .txt, .md, .html, .srt, .vtt and .pdf files; by their suffix, else as plain.
+
+    Raises DecodeError for what is binary, too large, encrypted, or has no text in it. Pages of
+    hostile tags can take the parser hours: decode what you do not trust in a ``Sandbox``.
+    """
+    status = path.stat()
+    return _read_text(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=1)
+def _read_text(path: Path, _modified_ns: int, _size_bytes: int) -> Document:
+    """Kept, since a file is read for its outline and again for each of its passages."""
     suffix = path.suffix.lower()
     if suffix == ".pdf":
-        document = Document(_read_pdf(path))
+        document = Document(_sound(_pdf_text(path)))
     else:
         text = _decoded(path, _read(path, MAX_BYTES))
         if suffix in (".html", ".htm"):
@@ -107,17 +122,20 @@ def _html_text(path: Path, source: str) -> str:
         return re.sub(r"\n\s*\n+", "\n\n", page.get_text("\n")).strip()
     except RecursionError as error:
         raise DecodeError(str(path), "its tags are nested too deeply") from error
+    except (ParserRejectedMarkup, AssertionError) as error:
+        raise DecodeError(str(path), "not readable as HTML") from error
 
 
 def _read_cues(path: Path, source: str) -> Document:
-    text, cues = "", []
-    for start_s, end_s, line in _cues(source):
-        text += "\n" if text else ""
-        cues.append(Cue(start_s, end_s, len(text), len(text) + len(line)))
-        text += line
+    """The cues by time, their lines joined by line ends."""
+    lines, cues, length = [], [], 0
+    for start_s, end_s, line in sorted(_cues(source), key=lambda cue: cue[0]):
+        cues.append(Cue(start_s, max(start_s, end_s), length, length + len(line)))
+        lines.append(line)
+        length += len(line) + 1
     if not cues:
         raise DecodeError(str(path), "no subtitles in it")
-    return Document(text, tuple(cues))
+    return Document("\n".join(lines), tuple(cues))
 
 
 def _cues(source: str) -> Iterator[tuple[float, float, str]]:
@@ -127,13 +145,10 @@ def _cues(source: str) -> Iterator[tuple[float, float, str]]:
         for number, line in enumerate(lines[:3]):
             times = _TIMES.search(line)
             if times:
-                words = " ".join(re.sub(r"<[^>]*>|\{\\[^}]*\}", "", w) for w in lines[number + 1 :])
+                words = _MARKUP.sub("", " ".join(lines[number + 1 :]))
                 if words.strip():
-                    yield (
-                        _seconds(times.groups()[:4]),
-                        _seconds(times.groups()[4:]),
-                        unescape(words.strip()),
-                    )
+                    start, end = times.groups()[:4], times.groups()[4:]
+                    yield _seconds(start), _seconds(end), unescape(words.strip())
                 break
 
 
@@ -142,19 +157,33 @@ def _seconds(parts: tuple[str | None, ...]) -> float:
     return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
 
 
-def _read_pdf(path: Path) -> str:
+def open_pdf(path: Path) -> pypdf.PdfReader:
+    """Raises DecodeError for what is too large, broken, or opens only with a password."""
     if path.stat().st_size > MAX_PDF_BYTES:
         raise DecodeError(str(path), f"over the limit of {MAX_PDF_BYTES} bytes")
     try:
         reader = pypdf.PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise DecodeError(str(path), "encrypted; remove its password first")
-        pages = [page.extract_text() for page in reader.pages]
-    except DecodeError:
-        raise
+        locked = reader.is_encrypted and not reader.decrypt("")
     except Exception as error:  # pypdf raises all kinds on broken files
         raise DecodeError(str(path), f"not a readable PDF ({error})") from error
-    text = "\n\n".join(pages)
+    if locked:
+        raise DecodeError(str(path), "encrypted; remove its password first")
+    return reader
+
+
+def _pdf_text(path: Path) -> str:
+    """The pages with a blank line between them."""
+    try:
+        text = "\n\n".join(page.extract_text() for page in open_pdf(path).pages)
+    except DecodeError:
+        raise
+    except Exception as error:
+        raise DecodeError(str(path), f"not a readable PDF ({error})") from error
     if not text.strip():
         raise DecodeError(str(path), "no text in it: a scan? recognise its text first")
     return text
+
+
+def _sound(text: str) -> str:
+    """Without what fonts of a PDF may map to: halves of surrogate pairs, and NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from searchengine.errors import ConfigError, DecodeError, MediaError
+from searchengine.media import probe
 from searchengine.media.decode import Wanted, decode
+from searchengine.media.modality import BY_SUFFIX
 from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting, cut, outline, passages
 from searchengine.media.text import Document
@@ -127,3 +129,53 @@ def test_missing_files_and_folders_say_so(tmp_path: Path) -> None:
 def test_cutting_that_makes_no_sense_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(bad))):
         Cutting(**bad)  # type: ignore[arg-type]
+
+
+def test_the_type_of_a_picture_is_that_of_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    Image.new("RGB", (40, 30)).save(path, "PNG")
+    info = outline(path, Modality.IMAGE, OPTIONS, Cutting()).info
+    assert (info.mime_type, info.metadata) == ("image/png", {"width": 40, "height": 30})
+
+
+def test_an_animation_is_a_picture_its_first(tmp_path: Path) -> None:
+    path = tmp_path / "x.gif"
+    frames = [Image.new("RGB", (8, 6), color) for color in ("red", "lime", "blue")]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    assert outline(path, Modality.IMAGE, OPTIONS, Cutting()).spans == (None,)
+    (pixels,) = decode(path, Modality.IMAGE, [Wanted()], OPTIONS)
+    assert isinstance(pixels, np.ndarray) and pixels[0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_picture_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    Image.new("1", (30_000, 30_000)).save(path)
+    for read in (
+        lambda: outline(path, Modality.IMAGE, OPTIONS, Cutting()),
+        lambda: decode(path, Modality.IMAGE, [Wanted()], OPTIONS),
+    ):
+        with pytest.raises(DecodeError, match=r"bomb\.png: too large"):
+            read()
+
+
+def test_hostile_exif_costs_the_metadata_only(tmp_path: Path) -> None:
+    path, exif = tmp_path / "x.jpg", Image.Exif()
+    exif[0x010F] = "A" * 5_000
+    exif[0x0132] = "half past nine on a sunny morning"
+    exif.get_ifd(0x8825).update({1: "N", 2: (1e300, 0.0, 0.0), 3: "E", 4: (0.0,)})
+    Image.new("RGB", (40, 30)).save(path, exif=exif)
+    metadata = outline(path, Modality.IMAGE, OPTIONS, Cutting()).info.metadata
+    assert metadata["width"] == 40 and not {"taken_at", "latitude"} & metadata.keys()
+    assert len(str(metadata)) < 1_000
+
+
+def test_a_sound_that_claims_to_be_endless_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    soundfile.write(path, np.zeros(8_000), 8_000)
+    with pytest.raises(DecodeError, match="segments; make them longer"):
+        outline(path, Modality.AUDIO, OPTIONS, Cutting(audio_s=5e-6))
+
+
+def test_every_type_is_known(tmp_path: Path) -> None:
+    for suffix in set(BY_SUFFIX) - {".pfm"}:
+        assert probe._mime(tmp_path / f"x{suffix.upper()}") != "application/octet-stream", suffix

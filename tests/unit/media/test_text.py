@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import pypdf
 import pytest
 
 from searchengine.errors import DecodeError
+from searchengine.media.decode import Wanted, decode
+from searchengine.media.options import MediaOptions
+from searchengine.media.outline import Cutting, outline
+from searchengine.media.sandbox import Limits, Sandbox
 from searchengine.media.text import read_text
+from searchengine.types import Modality
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500
@@ -44,7 +51,7 @@ def test_subtitles_keep_the_time_of_each_line(tmp_path: Path, name: str) -> None
     assert document.text == "A dog barks.\nRain begins to fall."
     assert [(c.start_s, c.end_s) for c in document.cues] == [(1.0, 2.5), (3.0, 4.0)]
     last = document.cues[1]
-    assert document.text[last.start : last.end] == "Rain begins to fall."
+    assert document.text[last.start_char : last.end_char] == "Rain begins to fall."
 
 
 def test_a_pdf_gives_its_text(tmp_path: Path) -> None:
@@ -93,3 +100,51 @@ def test_deeply_nested_tags_do_no_harm(tmp_path: Path) -> None:
         assert "words" in read_text(path).text
     except DecodeError as error:
         assert "nested" in error.reason
+
+
+def test_a_locked_pdf_and_a_scanned_one_say_what_to_do(tmp_path: Path) -> None:
+    writer = pypdf.PdfWriter()
+    writer.add_blank_page(100, 100)
+    writer.add_metadata({"/Title": "A blank page"})
+    writer.write(tmp_path / "scan.pdf")
+    with pytest.raises(DecodeError, match="a scan"):
+        read_text(tmp_path / "scan.pdf")
+    writer.encrypt("secret")
+    writer.write(tmp_path / "locked.pdf")
+    for read in (read_text, lambda path: outline(path, Modality.TEXT, MediaOptions(), Cutting())):
+        with pytest.raises(DecodeError, match="remove its password"):
+            read(tmp_path / "locked.pdf")
+
+
+def test_cues_out_of_order_reversed_or_without_length_all_keep_their_words(tmp_path: Path) -> None:
+    times = [(9, 9), (1, 2), (5, 3), (1, 1), (7, 8), (7, 20), (8, 9)]
+    blocks = [f"00:00:{a:02}.000 --> 00:00:{b:02}.000\nword{n}" for n, (a, b) in enumerate(times)]
+    path = write(tmp_path / "x.vtt", "WEBVTT\n\n" + "\n\n".join(blocks))
+    spans = outline(path, Modality.TEXT, MediaOptions(), Cutting(text_tokens=2)).spans
+    assert len(spans) > 1 and all(span and span.start < span.end for span in spans)
+    passages = decode(path, Modality.TEXT, [Wanted(span) for span in spans], MediaOptions())
+    heard = {word for passage in passages for word in str(passage).split()}
+    assert heard == {f"word{n}" for n in range(len(times))}
+
+
+@pytest.mark.parametrize("markup", ["<", "{\\"])
+def test_markup_that_never_ends_costs_no_time(tmp_path: Path, markup: str) -> None:
+    path = write(tmp_path / "x.srt", SRT + "\n00:00:05,000 --> 00:00:06,000\n" + markup * 200_000)
+    start = time.perf_counter()
+    assert "dog" in read_text(path).text
+    assert time.perf_counter() - start < 2
+
+
+def test_a_page_that_keeps_the_parser_busy_for_hours_ends_at_the_deadline(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.html", '<a x="' * 50_000)
+    with Sandbox(1, Limits(seconds=1)) as sandbox:
+        start = time.perf_counter()
+        with pytest.raises(DecodeError, match=r"x\.html: took longer than 1 s"):
+            sandbox.decode(path, Modality.TEXT, [Wanted()], MediaOptions())
+        assert time.perf_counter() - start < 10
+
+
+def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.txt", "one")
+    assert read_text(path).text == "one"
+    assert read_text(write(path, "another")).text == "another"
