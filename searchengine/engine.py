@@ -222,9 +222,8 @@ class Engine:
             for ids, vectors in snapshot.tables[one].alive():
                 found = self._open().catalog.hydrate(ids.tolist())
                 for segment_id, vector in zip(ids.tolist(), vectors, strict=True):
-                    if segment_id in found:
-                        one = found[segment_id]
-                        yield one.item, one.segment, vector
+                    if hit := found.get(segment_id):
+                        yield hit.item, hit.segment, vector
 
     def status(self) -> tuple[CollectionStatus, ...]:
         """Every collection at a glance."""

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
-from torchaudio.functional import melscale_fbanks  # type: ignore[import-untyped]
+from torchaudio.functional import melscale_fbanks
 
 from searchengine.errors import CheckpointError
 from searchengine.types import FloatArray

@@ -9,7 +9,7 @@ import numpy as np
 
 from searchengine.store.change import Addition, Change
 from searchengine.store.library import Library
-from searchengine.store.vectors.recipe import Recipe
+from searchengine.store.vectors.recipe import Effort, Recipe
 from searchengine.types import Collection, FloatArray, Modality
 
 DIM = 16
@@ -21,6 +21,7 @@ SMALL = Recipe(
     delta_share=0.2,
     delta_ceiling=100,
     exact_allowed=20,
+    within=Effort(probed=0.5, rerank_factor=20),
 )
 
 

