@@ -1,7 +1,8 @@
 """What the sandbox and its children say to each other: a JSON header, then raw arrays.
 
 Nothing is ever unpickled, and nothing a child says is believed before it is checked: a child
-may have been taken over by the file it decodes.
+may have been taken over by the file it decodes. There is no shared memory: a picture of 10 MB is
+through the socket in 2 to 4 ms, and takes a JPEG decoder 65 at the least.
 """
 
 from __future__ import annotations
