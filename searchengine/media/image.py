@@ -50,7 +50,7 @@ def read_image(
                 return np.asarray(_to_rgb(turned, composite_alpha))
     except MediaError:
         raise
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, RuntimeError) as error:  # the last: AVIF
         raise DecodeError(str(path), f"not a readable picture ({error})") from error
 
 

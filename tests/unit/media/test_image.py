@@ -68,3 +68,27 @@ def test_a_gigantic_picture_is_refused_before_it_is_decoded(
     monkeypatch.setattr("searchengine.media.image.MAX_PIXELS", 100_000)
     with pytest.raises(DecodeError, match="400 x 300"):
         read_image(path)
+
+
+@pytest.mark.parametrize(("asked", "given"), [(100, 150), (150, 150), (151, 300), (None, 1200)])
+def test_a_large_jpeg_shrinks_while_decoding_but_not_below_what_is_asked(
+    tmp_path: Path, asked: int | None, given: int
+) -> None:
+    path = tmp_path / "large.jpg"
+    ramp = np.tile(np.linspace(0, 255, 1600, dtype=np.uint8)[None, :, None], (1200, 1, 3))
+    Image.fromarray(ramp).save(path, quality=95)
+    pixels = read_image(path, short_side_px=asked)
+    assert pixels.shape == (given, given * 4 // 3, 3)
+    small = np.asarray(Image.fromarray(ramp).resize((pixels.shape[1], given), Image.Resampling.BOX))
+    assert np.abs(pixels.astype(int) - small).max() <= 4
+
+
+@pytest.mark.parametrize("suffix", ["avif", "webp", "png", "tif"])
+def test_a_picture_cut_short_is_one_plain_error(tmp_path: Path, suffix: str) -> None:
+    path, noise = tmp_path / f"cut.{suffix}", np.random.default_rng(0)
+    Image.fromarray(noise.integers(0, 256, (64, 80, 3), np.uint8)).save(path)
+    whole = path.read_bytes()
+    for keep in (20, len(whole) // 2, len(whole) - 40):
+        path.write_bytes(whole[:keep])
+        with pytest.raises(DecodeError, match=rf"cut\.{suffix}: not a readable picture"):
+            read_image(path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +151,15 @@ def test_an_animation_is_a_picture_its_first(tmp_path: Path) -> None:
 
 def test_a_picture_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
-    Image.new("1", (30_000, 30_000)).save(path)
+    size = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", size), (b"IDAT", zlib.compress(bytes(1_000_000))), (b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+            for kind, body in chunks
+        )
+    )
     for read in (
         lambda: outline(path, Modality.IMAGE, OPTIONS, Cutting()),
         lambda: decode(path, Modality.IMAGE, [Wanted()], OPTIONS),
