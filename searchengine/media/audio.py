@@ -31,7 +31,7 @@ def read_audio(path: Path, span: Span | None = None) -> Waveform:
     Raises DecodeError when the file is broken, has no sound there, holds NaN or infinity, or
     what is asked for does not fit into memory.
     """
-    read = _read_soundfile if path.suffix.lower() in SOUNDFILE_SUFFIXES else _read_av
+    read = _read_soundfile if is_plain(path) else _read_av
     try:
         waveform = read(path, span)
     except (OSError, ValueError, soundfile.LibsndfileError) as error:
@@ -42,6 +42,17 @@ def read_audio(path: Path, span: Span | None = None) -> Waveform:
     if not np.isfinite(waveform.samples).all():
         raise DecodeError(str(path), "the samples hold NaN or infinity")
     return waveform
+
+
+def is_plain(path: Path) -> bool:
+    """Whether libsndfile reads it; what is only called .wav may be anything FFmpeg knows."""
+    if path.suffix.lower() not in SOUNDFILE_SUFFIXES:
+        return False
+    try:
+        soundfile.SoundFile(path).close()
+    except soundfile.LibsndfileError:
+        return False
+    return True
 
 
 def _read_soundfile(path: Path, span: Span | None) -> Waveform:

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 from searchengine.errors import DecodeError
 from searchengine.media import imu
-from searchengine.media.audio import SOUNDFILE_SUFFIXES
+from searchengine.media.audio import is_plain
 from searchengine.media.containers import opened
 from searchengine.media.image import open_picture
 from searchengine.media.options import MediaOptions
@@ -94,7 +94,7 @@ def _mime(path: Path) -> str:
 
 
 def _audio(path: Path) -> MediaInfo:
-    if path.suffix.lower() in SOUNDFILE_SUFFIXES:
+    if is_plain(path):
         with soundfile.SoundFile(path) as sound:
             rate, seconds = float(sound.samplerate), sound.frames / sound.samplerate
             tags = dict(sound.copy_metadata())

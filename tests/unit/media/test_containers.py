@@ -235,3 +235,11 @@ def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
     assert read_audio(path).duration_s == pytest.approx(1, abs=0.1)
     with pytest.raises(DecodeError, match="no picture"):
         read_frames(path)
+
+
+def test_a_sound_under_a_wrong_name_is_read_for_what_it_is(tmp_path: Path) -> None:
+    path = _sing(tmp_path / "x.mp3", "libmp3lame", 2.0).rename(tmp_path / "x.wav")
+    assert probe(path, Modality.AUDIO, OPTIONS).duration_s == pytest.approx(2, abs=0.1)
+    assert read_audio(path).duration_s == pytest.approx(2, abs=0.1)
+    m4a = _sing(tmp_path / "y.m4a", "aac", 2.0).rename(tmp_path / "y.flac")
+    assert read_audio(m4a, Span(0.5, 1)).duration_s == pytest.approx(0.5, abs=0.01)
