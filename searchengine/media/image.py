@@ -63,6 +63,8 @@ def open_picture(path: Path) -> Image.Image:
         picture = Image.open(path, formats=_formats(path))
     except Image.DecompressionBombError as error:
         raise DecodeError(str(path), f"too large ({error})") from error
+    except RuntimeError as error:  # AVIF
+        raise DecodeError(str(path), f"not a readable picture ({error})") from error
     width, height = picture.size
     if width * height > MAX_PIXELS:
         picture.close()
