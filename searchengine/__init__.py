@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +16,5 @@ __all__ = ["Engine"]
 
 def __getattr__(name: str) -> Any:
     if name == "Engine":
-        from searchengine.engine import Engine
-
-        return Engine
+        return importlib.import_module("searchengine.engine").Engine
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

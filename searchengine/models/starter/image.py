@@ -43,9 +43,9 @@ STAGES = (
     (6, 320, 1, 3, 1),
 )
 
-#: Classes that make the vector, as in ConSE, and the power their probabilities are softened by:
-#: of the values tried the best by a little on the demo corpus, whose photos are no test set since.
-TOP = 10
+#: Classes that make the vector, and the power their probabilities are softened by: of the values
+#: tried the best by a little on the demo corpus, whose photos are no test set since.
+TOP = 20
 SOFTNESS = 0.7
 
 
