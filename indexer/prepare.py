@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from searchengine.media.decode import Wanted
-from searchengine.media.outline import Cutting
-from searchengine.media.sandbox import Sandbox
 
 from indexer.compare import Compared, State, row_text, same_embedding
 from searchengine.encoders.encoder import Encoder, Prepared
-from searchengine.errors import DecodeError, SearchEngineError, UnsupportedModality
+from searchengine.errors import DecodeError, MediaError, SearchEngineError, UnsupportedModality
+from searchengine.media.decode import Wanted
 from searchengine.media.modality import Decision, decide
 from searchengine.media.options import MediaOptions
+from searchengine.media.outline import Cutting
+from searchengine.media.sandbox import Sandbox
 from searchengine.store.catalog import Known
 from searchengine.store.change import Addition, Update
 from searchengine.store.library import Library
@@ -252,14 +252,18 @@ class Preparer:
 
     def _embed(
         self, compared: Compared, key: str, sha256: str, modality: Modality
-    ) -> Iterator[Piece]:
+    ) -> Iterator[Piece | Failed]:
         path, options = Path(compared.file.path), self._options(compared)
         cutting = self._settings.cutting
         outline = self._sandbox.outline(path, modality, options, cutting)
         tracks = [(modality, outline)]
         if self._wants_sound(modality) and outline.info.has_sound:
-            sound = self._sandbox.outline(path, Modality.AUDIO, options, cutting)
-            tracks.append((Modality.AUDIO, sound))
+            try:
+                sound = self._sandbox.outline(path, Modality.AUDIO, options, cutting)
+                tracks.append((Modality.AUDIO, sound))
+            except MediaError as error:  # the pictures may be fine
+                reason = f"its soundtrack is left out: {error.reason}"
+                yield Failed(Failure(str(path), type(error).__name__, reason))
         segments = [(track, span) for track, found in tracks for span in found.spans]
         vectors = np.empty((len(segments), self._encoder.dim), np.float32)
         pending = Pending(

@@ -63,8 +63,8 @@ class Given:
     def preprocess(self, media: Media, modality: Modality) -> Prepared:
         if isinstance(media, np.ndarray) and media.dtype == np.float32:
             return media
-        seed = int(np.asarray(media).astype(np.uint32).sum()) if not isinstance(media, str) else 0
-        return np.random.default_rng(seed or hash(media)).normal(size=self.dim)
+        seed = int(np.asarray(media).reshape(-1, 3)[0] @ (1, 256, 65_536))
+        return np.random.default_rng(seed).normal(size=self.dim)
 
     def encode(self, batch: list[Prepared], modality: Modality) -> FloatArray:
         if isinstance(batch[0], np.ndarray) and batch[0].dtype == np.float32:
@@ -101,7 +101,7 @@ def fill(library: Library, collection: Collection, rows: int, prefix: str = "/be
     """Store vectors as if they were images, a chunk a commit."""
     with library.writer() as writer:
         for start in range(0, rows, CHUNK):
-            vectors = cone(min(CHUNK, rows - start), seed=start)
+            vectors = cone(min(CHUNK, rows - start), start, collection.dim)
             made = [
                 item(f"{prefix}/{start + i}.jpg", vectors[i : i + 1]) for i in range(len(vectors))
             ]
@@ -204,8 +204,6 @@ def bench_open(rows: int, dim: int) -> None:
     """Opening a library, to the first answer; memory beside the codes of the first stage."""
     with tempfile.TemporaryDirectory() as folder:
         library, collection = create(Path(folder), dim)
-        global DIM
-        DIM = dim
         fill(library, collection, rows)
         library.close()
         if child := os.fork():
@@ -236,8 +234,6 @@ def bench_add(rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         full, filled = create(top / "full", 384)
-        global DIM
-        DIM = 384
         fill(full, filled, rows)
         spent: dict[str, list[float]] = {"full": [], "empty": []}
         for turn in range(15):
