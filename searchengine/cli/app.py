@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from searchengine.cli import db, doctor, export, index, library, models, query
+from searchengine.cli import db, demo, doctor, export, index, library, models, query
 from searchengine.cli.render import say
 from searchengine.cli.session import Session
 from searchengine.config import Settings
@@ -85,6 +85,7 @@ app.command(rich_help_panel=_FILL)(index.index)
 app.command(rich_help_panel=_FIND)(query.query)
 app.command(rich_help_panel=_FIND)(query.similar)
 app.command(rich_help_panel=_FIND)(query.show)
+app.command(rich_help_panel=_FIND)(demo.demo)
 app.command(rich_help_panel=_FILL)(library.delete)
 app.command(rich_help_panel=_KEEP)(library.status)
 app.command(rich_help_panel=_KEEP)(library.verify)
@@ -144,20 +145,27 @@ def start(
 
 
 def _log(verbose: int) -> None:
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", force=True)
+    """Once: what we do. Twice: what everyone does. Else: what should be looked into."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose > 1 else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    for ours in ("searchengine", "indexer"):
+        logging.getLogger(ours).setLevel(logging.INFO if verbose == 1 else logging.NOTSET)
     logging.captureWarnings(True)
-    if not verbose:  # what libraries warn their own callers of is no use to ours
-        logging.getLogger("py.warnings").setLevel(logging.ERROR)
+    # What libraries warn their own callers of is no use to ours.
+    logging.getLogger("py.warnings").setLevel(logging.NOTSET if verbose else logging.ERROR)
 
 
 def _report(error: Exception) -> int:
     """Say what went wrong in one line; the exit code."""
     code = next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), DEFECT)
-    if logging.getLogger().isEnabledFor(logging.INFO):
+    verbose = logging.getLogger("searchengine").isEnabledFor(logging.INFO)
+    if verbose:
         traceback.print_exception(error)
     say(f"error: {_one_line(error)}")
-    if code == DEFECT and not logging.getLogger().isEnabledFor(logging.INFO):
+    if code == DEFECT and not verbose:
         say("This is a defect of searchengine; `searchengine --verbose ...` shows the traceback.")
     return code
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -53,8 +53,9 @@ def doctor(ctx: typer.Context, as_json: opt.AsJson = False) -> None:
 
     Exits 6 when something that is needed does not work.
     """
-    library = session_of(ctx).settings.library
-    findings = [*_python(), *_libraries(), *_extras(), *_folder(library)]
+    settings = session_of(ctx).settings
+    findings = [*_python(), *_libraries(), *_encoders(settings.device)]
+    findings += [*_extras(), *_folder(settings.library)]
     if as_json:
         write_json([asdict(finding) for finding in findings])
     else:
@@ -105,7 +106,11 @@ def _probed(name: str, code: str) -> Finding:
     """What the last line of ``code`` says, or why it said nothing."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_TIMEOUT_S,
+            env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},  # onnxruntime reports to its maker
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Finding(name, State.FAIL, str(error))
@@ -113,6 +118,38 @@ def _probed(name: str, code: str) -> Finding:
         said = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
         return Finding(name, State.FAIL, said[-1])
     return Finding(name, State.OK, done.stdout.strip().splitlines()[-1].replace(" |", ","))
+
+
+#: Every tower that takes something easily made is loaded and run; all of it must be finite.
+_TRY_ENCODER = """
+import numpy as np
+from searchengine.encoders import registry
+from searchengine.types import Modality, Waveform
+encoder = registry.load({name!r}, {device!r})
+media = {{
+    Modality.TEXT: "a dog",
+    Modality.IMAGE: np.zeros((224, 224, 3), np.uint8),
+    Modality.AUDIO: Waveform(np.zeros((1, 16000), np.float32), 16000),
+}}
+tried = [modality for modality in media if modality in encoder.modalities]
+for modality in tried:
+    vectors = encoder.encode([encoder.preprocess(media[modality], modality)], modality)
+    assert np.isfinite(vectors).all(), "vectors that are not finite"
+print("encodes", ", ".join(tried))
+"""
+
+
+def _encoders(device: str) -> Iterator[Finding]:
+    """One that does not load is a warning, such as weights not fetched; none at all a failure."""
+    from searchengine.encoders.registry import describe
+
+    found = [
+        _probed(f"encoder {info.name}", _TRY_ENCODER.format(name=info.name, device=device))
+        for info in describe()
+    ]
+    worst = State.WARN if any(finding.state is State.OK for finding in found) else State.FAIL
+    for finding in found:
+        yield finding if finding.state is State.OK else replace(finding, state=worst)
 
 
 #: Extras that are for those who work on the program.

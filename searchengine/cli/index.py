@@ -135,7 +135,8 @@ def _show_plan(plan: Iterable[Planned], as_json: bool) -> None:
 
 def _show_report(report: IndexReport) -> None:
     counts = {name: getattr(report, name) for name in _COUNTS}
-    tell(", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no files here")
+    nothing = "nothing indexed" if report.failures else "no files here"
+    tell(", ".join(f"{count} {name}" for name, count in counts.items() if count) or nothing)
     done = report.new + report.changed
     rate = f", {done / report.seconds:.1f} files/s" if done and report.seconds > 0 else ""
     tell(f"{plural(report.segments, 'segment')} in {duration_text(report.seconds)}{rate}")

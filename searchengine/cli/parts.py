@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import tempfile
@@ -82,9 +83,12 @@ def _weight(text: str) -> tuple[str, float]:
     if not equals:
         raise typer.BadParameter(f"{text!r} is not MODALITY=W", param_hint="--weight")
     try:
-        return _modality(name.strip(), "--weight").value, float(number)
+        weight = float(number)
     except ValueError:
-        raise typer.BadParameter(f"{number!r} is not a number", param_hint="--weight") from None
+        weight = math.nan
+    if not math.isfinite(weight):
+        raise typer.BadParameter(f"{number!r} is not a number", param_hint="--weight")
+    return _modality(name.strip(), "--weight").value, weight
 
 
 def _modality(name: str, option: str) -> Modality:

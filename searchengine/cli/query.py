@@ -95,10 +95,8 @@ def query(
         weight,
     )
     ranking = _ranking(to, where, path, k, offset, group, score, min_score, exact)
-    with (
-        stdin_read(asked) as read,
-        session_of(ctx).using(collection, None, device).engine() as engine,
-    ):
+    session = session_of(ctx).using(collection, encoder, device)
+    with stdin_read(asked) as read, session.engine() as engine:
         result = engine.search(**read.keywords(), **ranking)
     _answer(result, asked.parts(), form, open_best)
 

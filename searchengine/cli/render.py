@@ -39,6 +39,14 @@ def tell(line: str = "") -> None:
     print(printable(line))
 
 
+def heading(text: str) -> None:
+    """A line above results, bold on a terminal."""
+    if on_terminal():
+        console().print(printable(text), style="bold")
+    else:
+        tell(text)
+
+
 def printable(text: str) -> str:
     """The text with what a terminal would obey or could not show written as escapes.
 

@@ -23,7 +23,7 @@ from searchengine.errors import (
 
 COMMANDS = [
     "index", "query", "similar", "show", "status", "verify", "compact", "delete", "export",
-    "doctor", "collection", "models", "db",
+    "demo", "doctor", "collection", "models", "db",
 ]  # fmt: skip
 
 #: No colour, no links: what a terminal would obey.

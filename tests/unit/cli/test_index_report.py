@@ -28,6 +28,11 @@ def test_an_empty_folder_says_so(capsys: Captured) -> None:
     assert capsys.readouterr().out.startswith("no files here\n")
 
 
+def test_a_run_of_failures_only_does_not_call_the_folder_empty(capsys: Captured) -> None:
+    _show_report(IndexReport(failures=failures(1)))
+    assert capsys.readouterr().out.startswith("nothing indexed\n")
+
+
 def test_a_few_failures_are_all_listed(capsys: Captured) -> None:
     _show_report(IndexReport(new=1, failures=failures(20)))
     lines = capsys.readouterr().out.splitlines()

@@ -45,7 +45,9 @@ def test_a_result_repeats_what_was_asked_with_its_weights() -> None:
     ]
 
 
-@pytest.mark.parametrize("weight", ["image", "image=", "image=heavy", "smell=1", "=1"])
+@pytest.mark.parametrize(
+    "weight", ["image", "image=", "image=heavy", "image=nan", "image=-inf", "smell=1", "=1"]
+)
 def test_a_weight_that_is_none_is_a_usage_error(weight: str) -> None:
     with pytest.raises(typer.BadParameter):
         asked_for({}, {}, [], [weight])
