@@ -312,7 +312,10 @@ class Score(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """What is asked. ``targets`` None searches every modality that has something in it."""
+    """What is asked. ``targets`` None searches every modality that has something in it.
+
+    Hits of a similarity below ``min_score`` are left out.
+    """
 
     parts: tuple[QueryPart, ...]
     targets: tuple[Modality, ...] | None = None

@@ -119,7 +119,8 @@ ScoreBy = Annotated[
     ),
 ]
 MinScore = Annotated[
-    float | None, typer.Option(metavar="X", help="Only hits that reach it.", rich_help_panel=_HOW)
+    float | None,
+    typer.Option(metavar="X", help="Only hits of at least this similarity.", rich_help_panel=_HOW),
 ]
 Exact = Annotated[
     bool,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from searchengine.config import DEVICES
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import ConfigError, UnknownEncoder
 from searchengine.types import Modality
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def _ranked(query: Query, lists: Sequence[Neighbors], found: dict[int, Found]) -
     }
     ranked = merge(lists, owners, query.score)
     floor = query.min_score
-    return ranked if floor is None else [hit for hit in ranked if hit.score >= floor]
+    return ranked if floor is None else [hit for hit in ranked if hit.similarity >= floor]
 
 
 def _hits(query: Query, ranked: Sequence[Ranked], found: dict[int, Found]) -> tuple[Hit, ...]:

@@ -228,7 +228,7 @@ class Catalog:
         with self._reader.connect() as connection:
             for start in range(0, len(segment_ids), CHUNK):
                 chosen = {"ids": segment_ids[start : start + CHUNK]}
-                for row in connection.execute(_HYDRATE, chosen):
+                for row in connection.execute(_HYDRATE, chosen).all():
                     found[row[0]] = Found(row)
         return found
 

@@ -243,6 +243,14 @@ def test_composition_adds_and_negatives_subtract(engine: Engine, media: Path) ->
         engine.search(text="creature1", negative={"text": "creature1"})
 
 
+def test_a_least_similarity_leaves_out_what_is_below(engine: Engine, media: Path) -> None:
+    engine.index([media], workers=0)
+    every = engine.search(text="the story of creature1 at night", k=100)
+    some = engine.search(text="the story of creature1 at night", k=100, min_score=0.6)
+    assert 0 < len(some) < len(every) and all(hit.similarity >= 0.6 for hit in some)
+    assert len(engine.search(text="creature1", min_score=1.1)) == 0
+
+
 def test_an_item_finds_its_neighbours_but_not_itself(engine: Engine, media: Path) -> None:
     (media / "same.png").write_bytes((media / "photo5.png").read_bytes())
     engine.index([media], workers=0)

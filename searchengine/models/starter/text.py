@@ -6,16 +6,20 @@ Sentence vectors are the mean of the token vectors, normalised, as the model car
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from searchengine.errors import CheckpointError
 from searchengine.models.starter.packaged import packaged_file
 from searchengine.types import FloatArray
+
+# Its wheel for Linux reports to its maker unless this is set before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 #: BERT's uncased vocabulary, one piece a line (Apache-2.0; see NOTICE).
 VOCABULARY = Path(__file__).with_name("vocabulary.txt")

