@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from indexer.compare import Compared, State
-from indexer.prepare import Claims, Done, Failed, Outcome, Pending, Twin
+from indexer.pieces import Claims, Done, Failed, Outcome, Pending, Twin
 from searchengine.store.change import Addition, Change, Update
 from searchengine.store.writer import Writer
 from searchengine.types import Collection, Failure, Progress

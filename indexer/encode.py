@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from indexer.channel import Source
-from indexer.prepare import Failed, Outcome, Pending, Piece, failure
+from indexer.pieces import Failed, Outcome, Pending, Piece
+from indexer.prepare import failure
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import EncoderError
 from searchengine.types import FloatArray, Modality

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from searchengine.media.sandbox import Sandbox
-
 from indexer.channel import Source, ahead, spread
 from indexer.collect import Collector, Tally
 from indexer.compare import Compared, State, compare
 from indexer.encode import EncodeStage
-from indexer.prepare import Claims, Preparer, Settings
+from indexer.pieces import Claims, Settings
+from indexer.prepare import Preparer
 from indexer.scan import Globs, roots, scan
 from searchengine.encoders.encoder import Encoder
+from searchengine.media.sandbox import Sandbox
 from searchengine.store.change import Change
 from searchengine.store.library import Library
 from searchengine.store.writer import Writer

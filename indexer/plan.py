@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from indexer.compare import Compared, compare
-from indexer.prepare import Settings, choose
+from indexer.pieces import Settings
+from indexer.prepare import choose
 from indexer.scan import Globs, roots, scan
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import SearchEngineError

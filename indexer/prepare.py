@@ -3,148 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
 from indexer.compare import Compared, State, row_text, same_embedding
-from searchengine.encoders.encoder import Encoder, Prepared
+from indexer.pieces import Claims, Done, Failed, Outcome, Pending, Piece, Settings, Twin
+from searchengine.encoders.encoder import Encoder
 from searchengine.errors import DecodeError, MediaError, SearchEngineError, UnsupportedModality
 from searchengine.media.decode import Wanted
 from searchengine.media.modality import Decision, decide
 from searchengine.media.options import MediaOptions
-from searchengine.media.outline import Cutting
 from searchengine.media.sandbox import Sandbox
 from searchengine.store.catalog import Known
 from searchengine.store.change import Addition, Update
 from searchengine.store.library import Library
-from searchengine.types import Collection, Failure, FloatArray, MediaInfo, Modality, Span
+from searchengine.types import Collection, Failure, MediaInfo, Modality
 
 #: Segments decoded in one go: enough to read a long video forwards, few enough to hold.
 AHEAD = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How files are read and cut. ``declared`` overrides every rule of modality."""
-
-    declared: Modality | None = None
-    options: MediaOptions = field(default_factory=MediaOptions)
-    cutting: Cutting = field(default_factory=Cutting)
-    soundtrack: bool = True
-
-    def recipe(self) -> str:
-        """Digest of what decides the vectors of a file, beside its bytes and the encoder."""
-        parts = [self.options.identity(), asdict(self.cutting), self.soundtrack]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-@dataclass(slots=True, eq=False)
-class Pending:
-    """A file on its way through the encoder. It is done when ``missing`` vectors reach 0."""
-
-    compared: Compared
-    key: str
-    sha256: str
-    modality: Modality
-    info: MediaInfo
-    segments: list[tuple[Modality, Span | None]]
-    vectors: FloatArray
-    missing: int
-
-    def addition(self, recipe: str) -> Addition:
-        compared = self.compared
-        return Addition(
-            path=compared.file.path,
-            modality=self.modality,
-            mime_type=self.info.mime_type,
-            size_bytes=compared.file.size_bytes,
-            modified_ns=compared.file.modified_ns,
-            sha256=self.sha256,
-            recipe=recipe,
-            duration_s=self.info.duration_s,
-            metadata=self.info.metadata,
-            row=row_text(compared.file.row),
-            segments=tuple(self.segments),
-            vectors=self.vectors,
-            replaces=compared.known.id if compared.known else None,
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """One segment, ready for the encoder."""
-
-    pending: Pending
-    position: int
-    prepared: Prepared
-
-    @property
-    def modality(self) -> Modality:
-        return self.pending.segments[self.position][0]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A file that needs no encoding: ``change`` is what to store."""
-
-    compared: Compared
-    change: Update | Addition
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Twin:
-    """A file whose bytes are being encoded for another: to be looked at again after that."""
-
-    compared: Compared
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A file that cannot be used."""
-
-    failure: Failure
-    key: str = ""
-
-
-#: What a file can become before it reaches the encoder.
-Outcome: TypeAlias = Done | Twin | Failed
-
-
-class Claims:
-    """Bytes being encoded in this run, so that a copy among the files is encoded once."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-        self._failed: dict[str, Failure] = {}
-        self._lock = threading.Lock()
-
-    def take(self, key: str) -> bool:
-        """False when somebody has it."""
-        with self._lock:
-            free = key not in self._taken
-            self._taken.add(key)
-            return free
-
-    def release(self, keys: Iterable[str]) -> None:
-        with self._lock:
-            self._taken.difference_update(keys)
-
-    def fail(self, key: str, failure: Failure) -> None:
-        """Its copies need not be tried."""
-        with self._lock:
-            self._failed[key] = failure
-
-    def failed(self, key: str) -> Failure | None:
-        with self._lock:
-            return self._failed.get(key)
 
 
 class Preparer:

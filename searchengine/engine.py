@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from indexer.pieces import Settings
 from indexer.pipeline import Run
 from indexer.plan import plan
-from indexer.prepare import Settings
 from indexer.scan import Globs
 from searchengine.encoders import registry
 from searchengine.encoders.encoder import Encoder

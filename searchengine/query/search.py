@@ -14,8 +14,8 @@ from searchengine.encoders.encoder import Encoder
 from searchengine.errors import QueryError
 from searchengine.query.embed import check_encoder, embed_parts
 from searchengine.query.merge import Ranked, merge
-from searchengine.store.catalog import Found
 from searchengine.store.library import Library
+from searchengine.store.nouns import Found
 from searchengine.store.snapshot import Snapshot
 from searchengine.types import (
     Collection,

@@ -15,6 +15,14 @@ from sqlalchemy.orm import Session
 
 from searchengine.errors import CollectionNotFound
 from searchengine.store.conditions import compile_condition
+from searchengine.store.nouns import (
+    ITEM_COLUMNS,
+    SEGMENT_COLUMNS,
+    Found,
+    collection_of,
+    item_of,
+    segment_of,
+)
 from searchengine.store.tables import (
     CollectionRow,
     FileRow,
@@ -29,8 +37,6 @@ from searchengine.types import (
     MediaItem,
     Modality,
     Segment,
-    Span,
-    SpanUnit,
 )
 
 IdArray = npt.NDArray[np.int64]
@@ -64,32 +70,11 @@ class Manifest:
 
 _GENERATION = select(CollectionRow.generation).where(CollectionRow.id == bindparam("id"))
 
-_SEGMENT = (SegmentRow.id, SegmentRow.item_id, SegmentRow.ordinal, SegmentRow.modality)
-_SPAN = (SegmentRow.start, SegmentRow.end, SegmentRow.unit)
-_ITEM = tuple(column for column in ItemRow.__table__.columns if column.name != "collection_id")
 _HYDRATE = (
-    select(*_SEGMENT, *_SPAN, *_ITEM)
+    select(*SEGMENT_COLUMNS, *ITEM_COLUMNS)
     .join(ItemRow, ItemRow.id == SegmentRow.item_id)
     .where(SegmentRow.id.in_(bindparam("ids", expanding=True)))
 )
-
-
-class Found:
-    """A segment with its item, as SQL gave it; made into nouns only where it becomes a hit."""
-
-    __slots__ = ("_row", "item_id")
-
-    def __init__(self, row: Any) -> None:
-        self._row = row
-        self.item_id: int = row[1]
-
-    @property
-    def segment(self) -> Segment:
-        return _segment(*self._row[:7])
-
-    @property
-    def item(self) -> MediaItem:
-        return _item(*self._row[7:])
 
 
 class Catalog:
@@ -112,7 +97,7 @@ class Catalog:
     def collections(self) -> tuple[Collection, ...]:
         with Session(self._engine) as session:
             rows = session.scalars(select(CollectionRow).order_by(CollectionRow.name))
-            return tuple(map(_collection, rows))
+            return tuple(map(collection_of, rows))
 
     def collection(self, name: str) -> Collection:
         """Raises CollectionNotFound."""
@@ -194,14 +179,16 @@ class Catalog:
 
     def item(self, collection: Collection, item_id: int) -> tuple[MediaItem, tuple[Segment, ...]]:
         """An item and its segments in order. Raises KeyError when there is none of that id."""
-        chosen = select(*_ITEM).where(ItemRow.id == item_id, ItemRow.collection_id == collection.id)
-        parts = select(*_SEGMENT, *_SPAN).where(SegmentRow.item_id == item_id)
+        chosen = select(*ITEM_COLUMNS).where(
+            ItemRow.id == item_id, ItemRow.collection_id == collection.id
+        )
+        parts = select(*SEGMENT_COLUMNS).where(SegmentRow.item_id == item_id)
         with Session(self._engine) as session:
             row = session.execute(chosen).one_or_none()
             segments = session.execute(parts.order_by(SegmentRow.id)).all()
         if row is None:
             raise KeyError(item_id)
-        return _item(*row), tuple(_segment(*segment) for segment in segments)
+        return item_of(*row), tuple(segment_of(*segment) for segment in segments)
 
     def own_metadata(self, item_id: int) -> dict[str, Any]:
         """What the file says of itself, without its metadata.jsonl row."""
@@ -299,50 +286,3 @@ def _by_modality(rows: Sequence[Any]) -> dict[Modality, IdArray]:
     for modality, segment_id in rows:
         lists.setdefault(modality, []).append(segment_id)
     return {Modality(m): np.array(ids, np.int64) for m, ids in lists.items()}
-
-
-def _collection(row: CollectionRow) -> Collection:
-    return Collection(
-        row.id, row.name, row.encoder, row.identity, row.options, row.dim, row.generation
-    )
-
-
-def _item(
-    item_id: int,
-    path: str,
-    modality: str,
-    mime_type: str,
-    size_bytes: int,
-    modified_ns: int,
-    sha256: str,
-    _recipe: str,
-    duration_s: float | None,
-    row: str,
-    metadata: str,
-) -> MediaItem:
-    return MediaItem(
-        id=item_id,
-        path=path,
-        modality=Modality(modality),
-        mime_type=mime_type,
-        size_bytes=size_bytes,
-        modified_ns=modified_ns,
-        sha256=sha256,
-        duration_s=duration_s,
-        metadata={**json.loads(metadata), **json.loads(row)},
-    )
-
-
-def _segment(
-    segment_id: int,
-    item_id: int,
-    ordinal: int,
-    modality: str,
-    start: float | None,
-    end: float | None,
-    unit: str | None,
-) -> Segment:
-    span = None
-    if start is not None and end is not None:
-        span = Span(start, end, SpanUnit(unit or SpanUnit.SECONDS))
-    return Segment(segment_id, item_id, ordinal, Modality(modality), span)
