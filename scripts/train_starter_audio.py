@@ -31,7 +31,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
-from torchaudio.functional import resample  # type: ignore[import-untyped]
+from torchaudio.functional import resample
 
 from searchengine.media.audio import read_audio
 from searchengine.models.starter.audio import RATE_HZ, WINDOW_SAMPLES, AudioNet, log_mel
@@ -110,7 +110,6 @@ LICENCES = {
     "start": "YAMNet, TensorFlow models, Apache-2.0",
     "esc10": "ESC-10, K. J. Piczak, CC BY 3.0",
     "words": "text embeddings of AudioSet class names by all-MiniLM-L6-v2, Apache-2.0",
-    "sounds": "sonic-pi-samples (CC0), fluid-soundfont-gm (MIT), espeak-ng speech",
 }
 
 
@@ -326,6 +325,7 @@ def main() -> None:
     parser.add_argument("--esc10", type=Path, required=True)
     parser.add_argument("--teacher", type=Path, required=True)
     parser.add_argument("--sounds", type=Path)
+    parser.add_argument("--sounds-licences", default="not stated", help="kept in the metadata")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--learn", type=int, nargs="+", default=[1, 2, 3], help="folds")
     parser.add_argument("--score", type=int, default=4, help="the fold held out")
@@ -339,7 +339,8 @@ def main() -> None:
     learned = esc10.only(torch.isin(esc10.folds, torch.tensor(args.learn)))
     held_out = esc10.only(esc10.folds == args.score)
     network = start_from(args.teacher)
-    record: dict[str, object] = {"licences": LICENCES, "seed": args.seed, "epochs": args.epochs}
+    licences = {**LICENCES, "sounds": args.sounds_licences}
+    record: dict[str, object] = {"licences": licences, "seed": args.seed, "epochs": args.epochs}
     record["esc10_folds"] = {"learned": args.learn, "only_scored": args.score}
     record["clips"] = {"labelled": len(learned.labels), "others": len(others.labels)}
     record["scores_before"] = scores(network, held_out, texts[0])

@@ -90,7 +90,7 @@ def _grammar() -> pp.ParserElement:
     ) | single
     both = _joined(negated, "and", And)
     condition <<= _joined(both, "or", Or)
-    return condition
+    return condition.parse_with_tabs()  # or a mistake would be located in expanded text
 
 
 def _joined(part: pp.ParserElement, word: str, node: type[And] | type[Or]) -> pp.ParserElement:
