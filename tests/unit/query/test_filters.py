@@ -52,7 +52,15 @@ def test_in_is_any_of() -> None:
 
 @pytest.mark.parametrize(
     ("text", "position"),
-    [("", 0), ("year>=", 6), ("year>=2020 nd tag=x", 11), ("(a=1", 4), ("a=1)", 3), ("=3", 0), ("\ta=1 x", 5)],
+    [
+        ("", 0),
+        ("year>=", 6),
+        ("year>=2020 nd tag=x", 11),
+        ("(a=1", 4),
+        ("a=1)", 3),
+        ("=3", 0),
+        ("\ta=1 x", 5),
+    ],
 )
 def test_a_mistake_is_located(text: str, position: int) -> None:
     with pytest.raises(InvalidFilter) as caught:
