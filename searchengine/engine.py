@@ -12,7 +12,7 @@ from typing import Any
 from indexer.pieces import Settings
 from indexer.pipeline import Run
 from indexer.plan import plan
-from indexer.scan import Globs
+from indexer.scan import Globs, roots
 from searchengine.encoders import registry
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import CollectionNotFound, EncoderMismatch, QueryError
@@ -111,6 +111,7 @@ class Engine:
         ``workers`` decode beside the encoder (default: one a processor; 0: none). Raises
         EncoderMismatch when the collection is of another encoder; see ``Run.index``.
         """
+        roots(paths)  # refuse a path that is not there before anything is made
         run = self._run(modality, include, exclude, cutting, soundtrack)
         run.prune, run.on_progress = prune, on_progress
         run.workers = (os.cpu_count() or 1) if workers is None else workers

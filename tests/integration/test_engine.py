@@ -411,13 +411,14 @@ def test_what_cannot_be_asked_says_why(
 
 def test_an_empty_or_missing_library_says_what_to_do(tmp_path: Path) -> None:
     engine = Engine(tmp_path / "none", encoder=HashEncoder())
+    with pytest.raises(ConfigError, match="no such file"):
+        engine.index([tmp_path / "nowhere"])
+    assert not (tmp_path / "none").exists()
     with pytest.raises(StoreError, match="searchengine index"):
         engine.search(text="x")
     engine.create_collection("default")
     with pytest.raises(NothingPublished, match="searchengine index"):
         engine.search(text="x")
-    with pytest.raises(ConfigError, match="no such file"):
-        engine.index([tmp_path / "nowhere"])
     engine.close()
     other = Engine(tmp_path / "none", encoder=HashEncoder(), collection="other")
     with pytest.raises(CollectionNotFound, match="default"):

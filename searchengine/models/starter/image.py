@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -164,5 +165,7 @@ def load_words() -> FloatArray:
     """Text embeddings of the class names, float32 (1000, 384)."""
     try:
         return load_file(WORDS)["words"].astype(np.float32)
-    except (OSError, KeyError) as error:
-        raise CheckpointError(f"{WORDS}: missing; reinstall searchengine ({error})") from error
+    except (OSError, KeyError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{WORDS}: missing or broken; reinstall searchengine ({error})"
+        ) from error

