@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from searchengine.errors import DecodeError
+from searchengine.errors import DecodeError, UnsupportedMedia
 from searchengine.media.image import read_image
 
 
@@ -92,3 +93,23 @@ def test_a_picture_cut_short_is_one_plain_error(tmp_path: Path, suffix: str) -> 
         path.write_bytes(whole[:keep])
         with pytest.raises(DecodeError, match=rf"cut\.{suffix}: not a readable picture"):
             read_image(path)
+
+
+def test_a_heic_photo_is_read_with_its_extra(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "phone.heic"
+    pillow_heif.from_pillow(Image.new("RGB", (64, 48), (200, 30, 40))).save(path)
+    got = read_image(path)
+    assert got.shape == (48, 64, 3) and abs(int(got[..., 0].mean()) - 200) < 6
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DecodeError, match="phone"):
+        read_image(path)
+
+
+def test_heic_without_its_extra_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "phone.heic").write_bytes(b"anything")
+    with pytest.raises(UnsupportedMedia, match=r"searchengine\[heif\]"):
+        read_image(tmp_path / "phone.heic")
