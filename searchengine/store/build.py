@@ -118,11 +118,14 @@ class Builder:
     def _merge(self) -> None:
         """Merge the newest shards, and older ones as long as those are no larger than that."""
         rows, start = self._shards[-1].rows, len(self._shards) - 1
-        while start > 0 and (len(self._shards) - start < 2 or self._shards[start - 1].rows <= rows):
-            start -= 1
-            rows += self._shards[start].rows
+        while start > 0:
+            before = self._shards[start - 1].rows
+            alone = start == len(self._shards) - 1
+            if rows + before > MAX_SHARD_ROWS or not (alone or before <= rows):
+                break
+            start, rows = start - 1, rows + before
         old = self._shards[start:]
-        if rows > MAX_SHARD_ROWS:
+        if len(old) == 1:
             return
         shards = self._open(old)
         self._shards = self._shards[:start]

@@ -132,7 +132,10 @@ class VectorTable:
         newer = self.shards.blocks(index_row.last_id if index_row else -1)
         self._delta_ids, self._delta = flat_index(without(newer, dead), dim)
         self.live = len(self.shards) - len(dead)
-        self.top_id = max((row.last_id for row in rows), default=0)
+        self._top_id = max((row.last_id for row in rows), default=0)
+        self._alive, self._bits = None, None  # a selector and the bits that it borrows
+        if self.index is not None and len(dead):
+            self._alive, self._bits = self._selector(np.setdiff1d(self.shards.ids(), dead))
 
     @property
     def delta(self) -> int:
@@ -188,18 +191,14 @@ class VectorTable:
             found = [flat_candidates(self._delta, self._delta_ids, query, count, allowed)]
         if self.index is not None:
             effort = self._recipe.effort(same_modality)
-            selector, _bits = self._selector(allowed)
+            selector, _bits = (self._alive, None) if allowed is None else self._selector(allowed)
             found.append(
                 candidates(self.index, query, count * effort.rerank_factor, effort, selector)
             )
         return np.concatenate(found)
 
-    def _selector(self, allowed: IdArray | None) -> tuple[Any, Any]:
-        if allowed is None and not len(self._dead):
-            return None, None
-        if allowed is not None:
-            return bitmap_selector(allowed[allowed <= self.top_id], self.top_id + 1)
-        return bitmap_selector(np.setdiff1d(self.shards.ids(), self._dead), self.top_id + 1)
+    def _selector(self, ids: IdArray) -> tuple[Any, Any]:
+        return bitmap_selector(ids[ids <= self._top_id], self._top_id + 1)
 
     def _rerank(self, query: FloatArray, ids: IdArray) -> tuple[IdArray, FloatArray]:
         found, vectors = self.vectors(ids)

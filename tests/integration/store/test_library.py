@@ -20,7 +20,7 @@ from searchengine.errors import (
     StoreError,
     StoreLocked,
 )
-from searchengine.store import migrate
+from searchengine.store import build, migrate
 from searchengine.store.change import Change, Update
 from searchengine.store.connect import connect
 from searchengine.store.library import Library
@@ -192,6 +192,22 @@ def test_many_small_commits_leave_few_files(tmp_path: Path) -> None:
                 )
         assert len(list((tmp_path / "vectors").rglob("*.shard"))) <= 12
         assert nearest(library, collection, unit(2, seed=33)[1], 1) == [68]
+        assert verify(library) == ()
+
+
+def test_shards_as_large_as_they_may_be_do_not_stop_the_merging(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "MAX_SHARD_ROWS", 20)
+    with open_library(tmp_path) as library:
+        collection = make_collection(library)
+        with library.writer() as writer:
+            for step in range(150):
+                writer.commit(
+                    collection, Change(additions=additions(unit(2, seed=step), f"s{step}"))
+                )
+        assert len(list((tmp_path / "vectors").rglob("*.shard"))) <= 300 / 20 * 2 + 12
+        assert nearest(library, collection, unit(2, seed=133)[1], 1) == [268]
         assert verify(library) == ()
 
 
