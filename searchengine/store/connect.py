@@ -16,7 +16,8 @@ BUSY_TIMEOUT_MS = 30_000
 
 def connect(library: Path) -> sqlalchemy.Engine:
     """SQLite in WAL mode, synced at every commit: what was committed survives a power cut."""
-    engine = sqlalchemy.create_engine(f"sqlite:///{library / CATALOG}")
+    url = sqlalchemy.URL.create("sqlite", database=str(library / CATALOG))
+    engine = sqlalchemy.create_engine(url)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine

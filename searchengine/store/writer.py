@@ -200,14 +200,18 @@ class Writer:
         apply: Callable[[Session], None],
     ) -> int:
         """Steps 2 and 3: name the new files in one transaction, then remove the old ones."""
-        with self._transaction() as session:
-            apply(session)
-            for draft in drafts:
-                _exchange(session, draft)
-            row = session.get_one(CollectionRow, collection.id)
-            row.generation += 1
-            generation = row.generation
-            numbers.write(session)
+        try:
+            with self._transaction() as session:
+                apply(session)
+                for draft in drafts:
+                    _exchange(session, draft)
+                row = session.get_one(CollectionRow, collection.id)
+                row.generation += 1
+                generation = row.generation
+                numbers.write(session)
+        except BaseException:
+            self.sweep()
+            raise
         for draft in drafts:
             for retired in draft.retired:
                 _unlink(self._library / retired.path)
@@ -219,7 +223,6 @@ class Writer:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 yield session
         except OperationalError as error:
-            self.sweep()
             raise StoreError(
                 f"{self._library / layout.CATALOG}: {error.orig}; "
                 "free space or permit writing, then run again"

@@ -38,6 +38,16 @@ from tests.integration.store.shelf import (
 )
 
 
+@pytest.mark.parametrize("name", ["with space", "a?b=c", "per%cent %41", "#hash", "ünïcode"])
+def test_a_library_may_have_any_name(tmp_path: Path, name: str) -> None:
+    for _ in range(2):
+        with open_library(tmp_path / name) as library:
+            if not library.catalog.collections():
+                add(library, make_collection(library), additions(unit(3)))
+            assert library.catalog.item_count(library.catalog.collection("default")) == 3
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_every_vector_is_its_own_nearest_neighbour_at_any_size(tmp_path: Path) -> None:
     vectors = unit(900)
     with open_library(tmp_path) as library:
