@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 
 from searchengine.encoders.encoder import Prepared
+from searchengine.errors import UnsupportedModality
 from searchengine.types import FloatArray, Media, MediaInfo, Modality, Sampling, Span
 
 
@@ -36,6 +37,8 @@ class HashEncoder:
         return Sampling()
 
     def preprocess(self, media: Media, modality: Modality) -> Prepared:
+        if modality not in self.modalities:
+            raise UnsupportedModality(f"this hash encoder encodes no {modality}")
         words = media.lower().split() if isinstance(media, str) else [_digest(media)]
         return np.sum([_normal(word, self.dim) for word in words], axis=0)
 
