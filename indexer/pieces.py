@@ -28,7 +28,7 @@ class Settings:
 
     def recipe(self) -> str:
         """Digest of what decides the vectors of a file, beside its bytes and the encoder."""
-        parts = [self.options.identity(), asdict(self.cutting), self.soundtrack]
+        parts = [self.options.recipe(), asdict(self.cutting), self.soundtrack]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -66,7 +66,7 @@ class Preparer:
             if known and self._alike(compared, modality, known) and sha256 == known.sha256:
                 yield Done(compared, _update(compared, known))
                 return
-            key = f"{sha256} {modality} {self._options(compared).identity()}"
+            key = f"{sha256} {modality} {self._options(compared).recipe()}"
             if failed := self._claims.failed(key):
                 yield Failed(replace(failed, path=compared.file.path))
                 return

@@ -19,7 +19,7 @@ from searchengine.errors import CollectionNotFound, EncoderMismatch, QueryError
 from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting
 from searchengine.media.sandbox import Sandbox
-from searchengine.query.embed import embed_media
+from searchengine.query.embed import check_encoder, embed_media
 from searchengine.query.parse import Given, Reader, build_query, modality_named, read_parts
 from searchengine.query.search import search
 from searchengine.store.change import Change
@@ -175,6 +175,7 @@ class Engine:
         EncoderError or StoreError.
         """
         collection = self.collection()
+        self._check(collection, self.encoder())
         given = {name: value for name, value in parts.items() if value is not None}
         read = read_parts(self._reader(), given, weights or {}, negative or {})
         ids = [like] if isinstance(like, int) else like or []
@@ -320,8 +321,9 @@ class Engine:
 
     def _check(self, collection: Collection, encoder: Encoder) -> None:
         """Vectors of different encoders, or of pictures read differently, never share a room."""
-        if encoder.identity != collection.identity:
+        check_encoder(encoder, collection)
+        if self._options.identity() != collection.options:
             raise EncoderMismatch(
-                f"collection {collection.name!r} was made by {collection.identity}, not "
-                f"{encoder.identity}; use --encoder {collection.encoder} or another --collection"
+                f"the pictures of collection {collection.name!r} were read with "
+                f"{collection.options}, not {self._options.identity()}; use the same MediaOptions"
             )

@@ -10,10 +10,13 @@ from typing import Any
 from searchengine.errors import ConfigError
 from searchengine.media.imu_columns import NAMES
 
+#: How pictures are read is the same for a whole collection; sensors differ by folder and file.
+_SHARED = ("composite_alpha", "orient")
+
 
 @dataclass(frozen=True, slots=True)
 class MediaOptions:
-    """How files become numbers. Part of what a collection's vectors mean: see ``identity``.
+    """How files become numbers.
 
     ``orient`` applies a photo's EXIF orientation; ``composite_alpha`` lays transparent pixels
     on white. ``depth_scale_m`` is the metres of one unit in an integer depth file (1 mm, as
@@ -42,10 +45,12 @@ class MediaOptions:
                 raise ConfigError(f"imu_columns: {ours!r} = {theirs!r}; ours are {known}")
 
     def identity(self) -> str:
-        """The options that differ from the defaults, as canonical JSON; ``{}`` for none."""
-        default = asdict(MediaOptions())
-        changed = {k: v for k, v in asdict(self).items() if v != default[k]}
-        return json.dumps(changed, sort_keys=True)
+        """What all files of a collection, and its queries, must share, as canonical JSON."""
+        return json.dumps({name: getattr(self, name) for name in _SHARED})
+
+    def recipe(self) -> str:
+        """Everything that decides the numbers of one file, as canonical JSON."""
+        return json.dumps(asdict(self), sort_keys=True)
 
     def with_row(self, row: Mapping[str, Any]) -> MediaOptions:
         """These options, with those that a ``metadata.jsonl`` row sets for its one file.
@@ -53,7 +58,8 @@ class MediaOptions:
         ``imu_columns`` in a row is an object, our name to the file's. Raises ConfigError for a
         value of the wrong kind.
         """
-        given = {f.name: row[f.name] for f in fields(self) if f.name in row}
+        own = [f.name for f in fields(self) if f.name not in _SHARED]
+        given = {name: row[name] for name in own if name in row}
         if isinstance(given.get("imu_columns"), Mapping):
             given["imu_columns"] = tuple(given["imu_columns"].items())
         try:

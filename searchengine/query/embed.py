@@ -10,7 +10,7 @@ from searchengine.encoders.encoder import Encoder
 from searchengine.errors import EmptyQuery, EncoderMismatch, QueryError
 from searchengine.store.catalog import Catalog
 from searchengine.store.snapshot import Snapshot
-from searchengine.types import FloatArray, Modality, QueryPart
+from searchengine.types import Collection, FloatArray, Modality, QueryPart
 
 
 def embed_parts(
@@ -37,13 +37,12 @@ def embed_media(part: QueryPart, encoder: Encoder) -> FloatArray:
     return _encoded(part, encoder)[0]
 
 
-def check_encoder(encoder: Encoder, snapshot: Snapshot) -> None:
+def check_encoder(encoder: Encoder, collection: Collection) -> None:
     """Raise EncoderMismatch when the collection's vectors are from elsewhere."""
-    mine = snapshot.collection
-    if (encoder.identity, encoder.dim) != (mine.identity, mine.dim):
+    if (encoder.identity, encoder.dim) != (collection.identity, collection.dim):
         raise EncoderMismatch(
-            f"collection {mine.name!r} was made by {mine.identity}, not {encoder.identity}; "
-            f"use --encoder {mine.encoder}, or another --collection"
+            f"collection {collection.name!r} was made by {collection.identity}, not "
+            f"{encoder.identity}; use --encoder {collection.encoder}, or another --collection"
         )
 
 

@@ -43,10 +43,10 @@ def search(
     another encoder, NothingPublished when it is empty.
     """
     check_query(query)
+    check_encoder(encoder, collection)
     clock = Clock()
     with clock("open"):
         snapshot = library.snapshot(collection)
-        check_encoder(encoder, snapshot)
     with clock("encode"):
         vector, asked = embed_parts(query.parts, encoder, library.catalog, snapshot)
     with clock("filter"):

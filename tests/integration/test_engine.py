@@ -28,6 +28,7 @@ from searchengine.errors import (
     StoreLocked,
     UnsupportedModality,
 )
+from searchengine.media.options import MediaOptions
 from searchengine.types import Modality
 from tests.hash_encoder import HashEncoder
 from tests.unit.media.filming import film
@@ -434,6 +435,16 @@ def test_a_collection_of_another_encoder_is_refused(
         with pytest.raises(EncoderMismatch, match="hash@1"):
             other.search(text="x")
         with pytest.raises(EncoderMismatch, match="hash@1"):
+            other.index([media])
+
+
+def test_pictures_read_otherwise_are_refused(engine: Engine, media: Path, tmp_path: Path) -> None:
+    engine.index([media], include=["*.png"], workers=0)
+    as_stored = MediaOptions(orient=False)
+    with Engine(tmp_path / "library", encoder=HashEncoder(), options=as_stored) as other:
+        with pytest.raises(EncoderMismatch, match="orient"):
+            other.search(image=media / "photo1.png")
+        with pytest.raises(EncoderMismatch, match="orient"):
             other.index([media])
 
 
