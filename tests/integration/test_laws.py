@@ -5,11 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 import searchengine
+from searchengine.cli.app import app
+from searchengine.config import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +40,16 @@ def test_the_public_names_are_these() -> None:
     assert all(hasattr(searchengine, name) for name in searchengine.__all__)
     with pytest.raises(AttributeError, match="Motor"):
         _ = searchengine.Motor
+
+
+def test_every_command_and_every_setting_is_in_the_docs() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    program = get_command(app)
+    assert isinstance(program, TyperGroup)
+    for name in program.commands:
+        assert f"`{name}" in page, name
+    for field in fields(Settings):
+        assert f"`SEARCHENGINE_{field.name.upper()}`" in page, field.name
 
 
 @pytest.fixture(scope="module")
