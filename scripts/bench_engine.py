@@ -165,7 +165,7 @@ def bench_search(rows: int) -> None:
         def bare(number: int) -> list[int]:
             query = queries[number]
             _, found = table.index.search(
-                query[None], K * 2 * effort.rerank_factor, params=parameters
+                query[None], (K + 1) * effort.rerank_factor, params=parameters
             )
             found = np.sort(found[0])
             exact = stored[np.searchsorted(ids, found)].astype(np.float32) @ query

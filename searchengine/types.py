@@ -201,9 +201,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """Vectors of one modality: ``ids`` int64 (n,), ``vectors`` float32 (n, d) of length 1."""
+    """Vectors float32 (n, d) of length 1, of one modality.
+
+    ``ids`` int64 (n,) are those of segments, ``items`` int64 (n,) those of their items.
+    """
 
     ids: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int64]
     vectors: FloatArray
     modality: Modality
 
@@ -228,9 +232,14 @@ class Collection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbors:
-    """Nearest segments of one modality, best first: ``ids`` int64 (n,), cosine float32 (n,)."""
+    """Nearest segments of one modality, best first.
+
+    ``ids`` int64 (n,) are those of segments, ``items`` int64 (n,) those of their items,
+    ``similarities`` float32 (n,) cosines.
+    """
 
     ids: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int64]
     similarities: FloatArray
     modality: Modality
 

@@ -61,7 +61,7 @@ def _stored(item_id: int, catalog: Catalog, snapshot: Snapshot) -> tuple[FloatAr
         raise QueryError(f"no item {item_id} in collection {snapshot.collection.name!r}") from None
     ids = np.array([s.id for s in segments if s.modality == item.modality], np.int64)
     table = snapshot.tables.get(item.modality)
-    vectors = table.vectors(ids)[1] if table else np.empty((0, 0), np.float32)
+    vectors = table.vectors(ids) if table else np.empty((0, 0), np.float32)
     if not len(vectors):
         raise QueryError(f"item {item_id} has no vectors; index it again")
     return _unit(vectors.mean(axis=0)), item.modality

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,8 @@ from searchengine.encoders.encoder import Encoder
 from searchengine.errors import QueryError
 from searchengine.query.embed import check_encoder, embed_parts
 from searchengine.query.merge import Ranked, merge
+from searchengine.store.catalog import Catalog
 from searchengine.store.library import Library
-from searchengine.store.nouns import Found
 from searchengine.store.snapshot import Snapshot
 from searchengine.types import (
     Collection,
@@ -51,18 +52,19 @@ def search(
         vector, asked = embed_parts(query.parts, encoder, library.catalog, snapshot)
     with clock("filter"):
         allowed = library.catalog.allowed(collection, query.where) if query.where else None
-    wanted, fetch = query.offset + query.k, _first_fetch(query)
+    wanted = query.offset + query.k
+    depths = _first_depths(query, snapshot)
     while True:
         with clock("search"):
-            lists = _neighbors(query, vector, asked, snapshot, allowed, fetch)
-        with clock("hydrate"):
-            found = library.catalog.hydrate([int(i) for one in lists for i in one.ids])
+            lists = _neighbors(query, vector, asked, snapshot, allowed, depths)
         with clock("merge"):
-            ranked = _ranked(query, lists, found)
-        if len(ranked) >= wanted or all(len(one.ids) < fetch for one in lists):
+            ranked = merge(lists, query.score, query.group_by, without=_asked_items(query))
+        if len(ranked) >= wanted or all(len(one.ids) < depths[one.modality] for one in lists):
             break
-        fetch *= 4
-    return SearchResult(_hits(query, ranked, found), snapshot.generation, clock.seconds)
+        depths = {modality: depth * 4 for modality, depth in depths.items()}
+    with clock("hydrate"):
+        hits = _hits(query, ranked, library.catalog)
+    return SearchResult(hits, snapshot.generation, clock.seconds)
 
 
 def check_query(query: Query) -> None:
@@ -76,10 +78,15 @@ def check_query(query: Query) -> None:
         )
 
 
-def _first_fetch(query: Query) -> int:
-    """Twice what is wanted where several segments may belong to one item."""
+def _first_depths(query: Query, snapshot: Snapshot) -> dict[Modality, int]:
+    """How many segments of each target to begin with: more where several make one item."""
     wanted = query.offset + query.k + len(query.parts)
-    return wanted * (2 if query.group_by is GroupBy.ITEM else 1)
+    depths = {}
+    for modality in snapshot.modalities:
+        if query.targets is None or modality in query.targets:
+            share = min(snapshot.tables[modality].segments_per_item, 4)
+            depths[modality] = math.ceil(wanted * (share if query.group_by is GroupBy.ITEM else 1))
+    return depths
 
 
 def _neighbors(
@@ -88,39 +95,38 @@ def _neighbors(
     asked: frozenset[Modality],
     snapshot: Snapshot,
     allowed: Allowed,
-    count: int,
+    depths: dict[Modality, int],
 ) -> list[Neighbors]:
     nothing = np.empty(0, np.int64)
     return [
         snapshot.tables[modality].search(
             vector,
-            count,
+            depth,
             modality=modality,
             same_modality=asked == {modality},
             allowed=None if allowed is None else allowed.get(modality, nothing),
             exact=query.exact,
         )
-        for modality in snapshot.modalities
-        if query.targets is None or modality in query.targets
+        for modality, depth in depths.items()
     ]
 
 
-def _ranked(query: Query, lists: Sequence[Neighbors], found: dict[int, Found]) -> list[Ranked]:
-    """Merged, grouped, without the items that the query itself is made of."""
-    by_item = query.group_by is GroupBy.ITEM
-    asked = {part.like for part in query.parts}
-    owners = {
-        segment: one.item_id if by_item else segment
-        for segment, one in found.items()
-        if one.item_id not in asked
-    }
-    ranked = merge(lists, owners, query.score)
-    floor = query.min_score
-    return ranked if floor is None else [hit for hit in ranked if hit.similarity >= floor]
+def _asked_items(query: Query) -> set[int]:
+    """Items that the query itself is made of: they are no answers."""
+    return {part.like for part in query.parts if part.like is not None}
 
 
-def _hits(query: Query, ranked: Sequence[Ranked], found: dict[int, Found]) -> tuple[Hit, ...]:
-    page = ranked[query.offset : query.offset + query.k]
+def _hits(query: Query, ranked: Sequence[Ranked], catalog: Catalog) -> tuple[Hit, ...]:
+    """The page asked for; what was deleted since the generation was pinned is passed over."""
+    if query.min_score is not None:
+        ranked = [hit for hit in ranked if hit.similarity >= query.min_score]
+    while True:
+        page = ranked[query.offset : query.offset + query.k]
+        found = catalog.hydrate([hit.id for hit in page])
+        if len(found) == len(page):
+            break
+        lost = {hit.id for hit in page} - found.keys()
+        ranked = [hit for hit in ranked if hit.id not in lost]
     return tuple(
         Hit(rank, hit.score, hit.similarity, found[hit.id].item, found[hit.id].segment)
         for rank, hit in enumerate(page, start=query.offset + 1)

@@ -19,7 +19,7 @@ from searchengine.store.shards import Blocks, HalfArray, Shard, Shards, without,
 from searchengine.store.tables import FileRow
 from searchengine.store.vectors.faiss import extend, read_index, train, write_index
 from searchengine.store.vectors.recipe import Action, Recipe
-from searchengine.types import Collection, FloatArray, Modality
+from searchengine.types import Collection, Embeddings, FloatArray, Modality
 
 IdArray = npt.NDArray[np.int64]
 
@@ -65,9 +65,9 @@ class Builder:
         self._index = next((row for row in files if row.kind == INDEX), None)
         self.draft = Draft()
 
-    def append(self, ids: IdArray, vectors: FloatArray) -> None:
+    def append(self, new: Embeddings) -> None:
         """Write the new vectors as one shard; merge the newest shards when there are many."""
-        self._keep(self._write_shard(ids, [vectors]))
+        self._keep(self._write_shard(np.stack([new.ids, new.items]), [new.vectors]))
         if len(self._shards) > MAX_SHARDS:
             self._merge()
 
@@ -90,7 +90,7 @@ class Builder:
         old, self._shards = self._shards, []
         for start in range(0, len(ids), MAX_SHARD_ROWS):
             part = ids[start : start + MAX_SHARD_ROWS]
-            self._keep(self._write_shard(part, _only(shards.blocks(), part)))
+            self._keep(self._write_shard(shards.keys(part), _only(shards.blocks(), part)))
         self._retire(old)
         self.draft.buried, self._dead = self._dead, np.empty(0, np.int64)
         self.train()
@@ -129,7 +129,8 @@ class Builder:
             return
         shards = self._open(old)
         self._shards = self._shards[:start]
-        self._keep(self._write_shard(shards.ids(), (block for _, block in shards.blocks())))
+        keys = shards.keys(shards.ids())
+        self._keep(self._write_shard(keys, (block for _, block in shards.blocks())))
         self._retire(old)
 
     def _delta_rows(self) -> int:
@@ -147,10 +148,10 @@ class Builder:
         chosen = np.random.default_rng(0).choice(alive, wanted, replace=False)
         return shards.gather(chosen)[1]
 
-    def _write_shard(self, ids: IdArray, blocks: Iterable[FloatArray | HalfArray]) -> FileRow:
-        dim = self._collection.dim
+    def _write_shard(self, keys: IdArray, blocks: Iterable[FloatArray | HalfArray]) -> FileRow:
+        ids, dim = keys[0], self._collection.dim
         return self._write(
-            SHARD, ids, len(ids), 0, lambda file: write_shard(file, ids, blocks, dim)
+            SHARD, ids, len(ids), 0, lambda file: write_shard(file, keys, blocks, dim)
         )
 
     def _write_index(self, index: Any, rows: int, trained_on: int, shards: Shards) -> FileRow:

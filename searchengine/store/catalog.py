@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from searchengine.errors import CollectionNotFound
 from searchengine.store.conditions import compile_condition
+from searchengine.store.connect import Readers
 from searchengine.store.nouns import (
     ITEM_COLUMNS,
     SEGMENT_COLUMNS,
@@ -82,7 +83,10 @@ class Catalog:
 
     def __init__(self, engine: sqlalchemy.Engine) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._readers = Readers(engine)
+
+    def close(self) -> None:
+        self._readers.close()
 
     def integrity(self) -> list[str]:
         """What SQLite itself finds wrong with the catalog; other databases check themselves."""
@@ -114,8 +118,7 @@ class Catalog:
 
     def generation(self, collection: Collection) -> int:
         """The newest generation; raises CollectionNotFound when it was dropped."""
-        with self._reader.connect() as connection:
-            generation = connection.scalar(_GENERATION, {"id": collection.id})
+        generation = self._readers.get().scalar(_GENERATION, {"id": collection.id})
         if generation is None:
             raise CollectionNotFound(f"collection {collection.name!r} has been dropped")
         return int(generation)
@@ -212,11 +215,10 @@ class Catalog:
     def hydrate(self, segment_ids: Sequence[int]) -> dict[int, Found]:
         """Segments with their items, by segment id; those deleted meanwhile are left out."""
         found: dict[int, Found] = {}
-        with self._reader.connect() as connection:
-            for start in range(0, len(segment_ids), CHUNK):
-                chosen = {"ids": segment_ids[start : start + CHUNK]}
-                for row in connection.execute(_HYDRATE, chosen).all():
-                    found[row[0]] = Found(row)
+        for start in range(0, len(segment_ids), CHUNK):
+            chosen = {"ids": segment_ids[start : start + CHUNK]}
+            for row in self._readers.get().execute(_HYDRATE, chosen).all():
+                found[row[0]] = Found(row)
         return found
 
     def item_of(self, segment_ids: Sequence[int]) -> dict[int, int]:

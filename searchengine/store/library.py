@@ -65,6 +65,7 @@ class Library:
 
     def close(self) -> None:
         self._snapshots.clear()
+        self.catalog.close()
         self._engine.dispose()
 
     def writer(self, *, check: bool = True) -> Writer:

@@ -8,6 +8,9 @@ from typing import Any
 from searchengine.store.tables import CollectionRow, ItemRow, SegmentRow
 from searchengine.types import Collection, MediaItem, Modality, Segment, Span, SpanUnit
 
+#: The metadata.jsonl row of a file that has none.
+NO_ROW = "{}"
+
 #: As ``segment_of`` takes them.
 SEGMENT_COLUMNS: Any = (
     *(SegmentRow.id, SegmentRow.item_id, SegmentRow.ordinal, SegmentRow.modality),
@@ -16,7 +19,7 @@ SEGMENT_COLUMNS: Any = (
 
 #: As ``item_of`` takes them.
 ITEM_COLUMNS: Any = tuple(
-    column for column in ItemRow.__table__.columns if column.name != "collection_id"
+    column for column in ItemRow.__table__.columns if column.name not in ("collection_id", "recipe")
 )
 
 
@@ -52,7 +55,6 @@ def item_of(
     size_bytes: int,
     modified_ns: int,
     sha256: str,
-    _recipe: str,
     duration_s: float | None,
     row: str,
     metadata: str,
@@ -66,7 +68,7 @@ def item_of(
         modified_ns=modified_ns,
         sha256=sha256,
         duration_s=duration_s,
-        metadata={**json.loads(metadata), **json.loads(row)},
+        metadata=json.loads(metadata) if row == NO_ROW else json.loads(metadata) | json.loads(row),
     )
 
 

@@ -86,14 +86,13 @@ def embeddings(numbered: Sequence[Numbered]) -> list[Embeddings]:
     """The new vectors of each modality, ids ascending."""
     found = []
     for modality in Modality:
-        ids, vectors = [], []
-        for new in numbered:
-            mine = [m is modality for m, _ in new.addition.segments]
-            if any(mine):
-                ids.append(new.segment_ids[mine])
-                vectors.append(new.addition.vectors[mine])
-        if ids:
-            found.append(Embeddings(np.concatenate(ids), np.concatenate(vectors), modality))
+        mine = [(new, [m is modality for m, _ in new.addition.segments]) for new in numbered]
+        mine = [(new, chosen) for new, chosen in mine if any(chosen)]
+        if mine:
+            ids = [new.segment_ids[chosen] for new, chosen in mine]
+            items = np.repeat([new.item_id for new, _ in mine], [len(part) for part in ids])
+            vectors = np.concatenate([new.addition.vectors[chosen] for new, chosen in mine])
+            found.append(Embeddings(np.concatenate(ids), items, vectors, modality))
     return found
 
 

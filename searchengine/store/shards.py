@@ -1,8 +1,8 @@
 """Append-only vector shards: the truth that every index is made from.
 
-A shard file is two ``.npy`` arrays one after the other: ids int64 (n,), ascending; then vectors
-float16 (n, d). Float16 moves a cosine by less than 1e-3 and halves the disk; every similarity we
-report is computed from these very numbers.
+A shard file is two ``.npy`` arrays one after the other: keys int64 (2, n), the ids of segments,
+ascending, over those of their items; then vectors float16 (n, d). Float16 moves a cosine by less
+than 1e-3 and halves the disk; every similarity we report is computed from these very numbers.
 """
 
 from __future__ import annotations
@@ -40,23 +40,24 @@ def check_vectors(vectors: FloatArray, dim: int) -> None:
 
 
 def write_shard(
-    file: BinaryIO, ids: IdArray, blocks: Iterable[FloatArray | HalfArray], dim: int
+    file: BinaryIO, keys: IdArray, blocks: Iterable[FloatArray | HalfArray], dim: int
 ) -> None:
-    """``ids`` ascending, and their vectors in blocks, so that none need all be in memory."""
-    np.save(file, ids, allow_pickle=False)
-    header = {"descr": "<f2", "fortran_order": False, "shape": (len(ids), dim)}
+    """``keys`` int64 (2, n), and their vectors in blocks, so that none need all be in memory."""
+    np.save(file, np.ascontiguousarray(keys), allow_pickle=False)
+    header = {"descr": "<f2", "fortran_order": False, "shape": (keys.shape[1], dim)}
     np.lib.format.write_array_header_1_0(file, header)
     for block in blocks:
         file.write(np.ascontiguousarray(block, dtype="<f2").data)
 
 
 class Shard:
-    """One shard, memory-mapped: opening it reads its ids, searching reads only rows asked for."""
+    """One shard, memory-mapped: opening it reads its keys, searching reads only rows asked for."""
 
     def __init__(self, path: Path, dim: int) -> None:
         try:
             with path.open("rb") as file:
-                self.ids: IdArray = np.load(file, allow_pickle=False)
+                self.keys: IdArray = np.load(file, allow_pickle=False)
+                self.ids: IdArray = self.keys[0]
                 version = np.lib.format.read_magic(file)
                 if version != (1, 0):
                     raise ValueError(f"npy version {version}")
@@ -68,8 +69,18 @@ class Shard:
                 )
         except FileNotFoundError:
             raise
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, IndexError) as error:
             raise StoreCorrupt(str(path), f"not a shard ({error}); run verify --repair") from error
+
+    def rows(self, ids: IdArray) -> IdArray:
+        """Where those of ``ids`` (ascending, none before the first here) lie that are here."""
+        first, last = self.ids[0], self.ids[-1]
+        if last - first + 1 == len(self.ids):  # no gaps, as long as nothing was compacted
+            near: IdArray = ids[: np.searchsorted(ids, last, "right")] - first
+            return near
+        rows: IdArray = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        there: IdArray = rows[self.ids[rows] == ids]
+        return there
 
 
 class Shards:
@@ -87,19 +98,34 @@ class Shards:
         parts = [s.ids[np.searchsorted(s.ids, after, "right") :] for s in self._shards]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
+    def segments_per_item(self) -> float:
+        """At least 1: how many of the vectors belong to one item, on average."""
+        items = sum(1 + np.count_nonzero(np.diff(shard.keys[1])) for shard in self._shards)
+        return len(self) / max(int(items), 1)
+
+    def keys(self, ids: IdArray) -> IdArray:
+        """Those of ``ids`` that are here, ascending, over their items: int64 (2, n)."""
+        none = np.empty((2, 0), np.int64)
+        return np.concatenate(
+            [none, *(shard.keys[:, rows] for shard, rows in self._find(ids))], axis=1
+        )
+
     def gather(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
-        """The vectors of ``ids`` that are here, float32, in ascending order of id."""
+        """Keys of those of ``ids`` that are here, as ``keys`` has them, and float32 vectors."""
+        found = list(self._find(ids))
+        if not found:
+            return np.empty((2, 0), np.int64), np.empty((0, 0), np.float32)
+        keys = [shard.keys[:, rows] for shard, rows in found]
+        vectors = [shard.vectors[rows] for shard, rows in found]
+        return np.concatenate(keys, axis=1), np.concatenate(vectors).astype(np.float32)
+
+    def _find(self, ids: IdArray) -> Iterator[tuple[Shard, IdArray]]:
+        """Shards with the rows in them of ``ids``, in ascending order of id."""
         ids = np.unique(ids)
         bounds = np.searchsorted(ids, self._first)
-        found, vectors = [np.empty(0, np.int64)], []
         for shard, start, end in zip(self._shards, bounds, [*bounds[1:], len(ids)], strict=True):
             if start < end:
-                wanted = ids[start:end]
-                rows = np.minimum(np.searchsorted(shard.ids, wanted), len(shard.ids) - 1)
-                hit = shard.ids[rows] == wanted
-                found.append(wanted[hit])
-                vectors.append(shard.vectors[rows[hit]])
-        return np.concatenate(found), _stack(vectors)
+                yield shard, shard.rows(ids[start:end])
 
     def blocks(self, after: int = -1) -> list[tuple[IdArray, HalfArray]]:
         """Ids greater than ``after`` with their vectors, as views of at most BLOCK_ROWS rows."""
@@ -119,9 +145,3 @@ def without(blocks: Blocks, dead: IdArray) -> Iterator[tuple[IdArray, HalfArray]
             keep = np.isin(ids, dead, assume_unique=True, invert=True)
             ids, vectors = ids[keep], vectors[keep]
         yield ids, vectors
-
-
-def _stack(parts: Sequence[HalfArray]) -> FloatArray:
-    if not parts:
-        return np.empty((0, 0), np.float32)
-    return np.concatenate(parts).astype(np.float32)

@@ -20,7 +20,7 @@ from searchengine.store.layout import check_size, checksum
 from searchengine.store.shards import Shard, Shards, without
 from searchengine.store.tables import FileRow
 from searchengine.store.vectors.faiss import (
-    bitmap_selector,
+    Parameters,
     candidates,
     describe,
     flat_candidates,
@@ -132,10 +132,12 @@ class VectorTable:
         newer = self.shards.blocks(index_row.last_id if index_row else -1)
         self._delta_ids, self._delta = flat_index(without(newer, dead), dim)
         self.live = len(self.shards) - len(dead)
+        self.segments_per_item = self.shards.segments_per_item()
         self._top_id = max((row.last_id for row in rows), default=0)
-        self._alive, self._bits = None, None  # a selector and the bits that it borrows
-        if self.index is not None and len(dead):
-            self._alive, self._bits = self._selector(np.setdiff1d(self.shards.ids(), dead))
+        self._unfiltered: dict[bool, Parameters] = {}
+        if self.index is not None:
+            alive = np.setdiff1d(self.shards.ids(), dead) if len(dead) else None
+            self._unfiltered = {same: self._parameters(same, alive) for same in (True, False)}
 
     @property
     def delta(self) -> int:
@@ -166,17 +168,18 @@ class VectorTable:
         ``allowed`` (ascending) restricts the answers; ``exact`` compares every vector.
         """
         if exact or (allowed is not None and len(allowed) <= self._recipe.exact_allowed):
-            ids, similarities = self._scan(query, count, allowed)
+            keys, similarities = self._scan(query, count, allowed)
         else:
-            ids, similarities = self._rerank(
+            keys, similarities = self._rerank(
                 query, self._candidates(query, count, same_modality, allowed)
             )
-        order = np.lexsort((ids, -similarities))[:count]
-        return Neighbors(ids[order], similarities[order], modality)
+        order = np.argsort(-similarities, kind="stable")[:count]  # equal ones by ascending id
+        ids, items = keys[:, order]
+        return Neighbors(ids, items, similarities[order], modality)
 
-    def vectors(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
-        """Stored vectors (n, d) of those ``ids`` that are here and alive, ascending."""
-        return self.shards.gather(ids if not len(self._dead) else np.setdiff1d(ids, self._dead))
+    def vectors(self, ids: IdArray) -> FloatArray:
+        """Stored vectors float32 (n, d) of those ``ids`` that are here and alive, ascending."""
+        return self._gather(ids)[1]
 
     def alive(self) -> Iterator[tuple[IdArray, FloatArray]]:
         """Every vector that is not deleted, a block at a time."""
@@ -190,19 +193,25 @@ class VectorTable:
         if self.delta:
             found = [flat_candidates(self._delta, self._delta_ids, query, count, allowed)]
         if self.index is not None:
-            effort = self._recipe.effort(same_modality)
-            selector, _bits = (self._alive, None) if allowed is None else self._selector(allowed)
-            found.append(
-                candidates(self.index, query, count * effort.rerank_factor, effort, selector)
-            )
+            depth = count * self._recipe.effort(same_modality).rerank_factor
+            how = self._unfiltered[same_modality]
+            if allowed is not None:
+                how = self._parameters(same_modality, allowed)
+            found.append(candidates(self.index, query, depth, how))
         return np.concatenate(found)
 
-    def _selector(self, ids: IdArray) -> tuple[Any, Any]:
-        return bitmap_selector(ids[ids <= self._top_id], self._top_id + 1)
+    def _parameters(self, same_modality: bool, ids: IdArray | None) -> Parameters:
+        if ids is not None:
+            ids = ids[ids <= self._top_id]
+        return Parameters(self.index, self._recipe.effort(same_modality), ids, self._top_id + 1)
+
+    def _gather(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
+        return self.shards.gather(ids if not len(self._dead) else np.setdiff1d(ids, self._dead))
 
     def _rerank(self, query: FloatArray, ids: IdArray) -> tuple[IdArray, FloatArray]:
-        found, vectors = self.vectors(ids)
-        return found, vectors @ query if len(found) else np.empty(0, np.float32)
+        """Keys (2, n) and cosines (n,), by ascending id."""
+        keys, vectors = self._gather(ids)
+        return keys, vectors @ query if len(vectors) else np.empty(0, np.float32)
 
     def _scan(
         self, query: FloatArray, count: int, allowed: IdArray | None
@@ -218,7 +227,8 @@ class VectorTable:
             similarities = np.concatenate([similarities, block.astype(np.float32) @ query])
             best = np.argsort(-similarities, kind="stable")[:count]
             ids, similarities = ids[best], similarities[best]
-        return ids, similarities
+        order = np.argsort(ids)
+        return self.shards.keys(ids), similarities[order]
 
 
 def _open_files(

@@ -124,7 +124,7 @@ class Writer:
 
         def build(builder: Builder) -> None:
             if new := added.get(builder.modality):
-                builder.append(new.ids, new.vectors)
+                builder.append(new)
             builder.refresh_index()
 
         touched = set(added) | set(dying)

@@ -57,18 +57,24 @@ def read_index(path: Path, dim: int, rows: int) -> Any:
     return index
 
 
-def candidates(
-    index: Any, query: FloatArray, count: int, effort: Effort, allowed: Any | None
-) -> IdArray:
-    """Ids of about the ``count`` nearest vectors to ``query`` (d,), by their codes, unordered.
+class Parameters:
+    """What a search of an index is given, as often as wanted: effort, and allowed ``ids``.
 
-    ``allowed`` is a selector that must outlive the call. Parameters go with the call: the
-    index is shared between threads.
+    They go with each call, since threads share the index. Ids must be below ``size``; None
+    allows every vector.
     """
-    parameters = faiss.SearchParametersIVF(
-        nprobe=max(1, round(index.nlist * effort.probed)), sel=allowed
-    )
-    _, ids = index.search(query[None, :], count, params=parameters)
+
+    def __init__(self, index: Any, effort: Effort, ids: IdArray | None, size: int) -> None:
+        self._borrowed = None if ids is None else bitmap_selector(ids, size)
+        self.value = faiss.SearchParametersIVF(
+            nprobe=max(1, round(index.nlist * effort.probed)),
+            sel=self._borrowed[0] if self._borrowed else None,
+        )
+
+
+def candidates(index: Any, query: FloatArray, count: int, how: Parameters) -> IdArray:
+    """Ids of about the ``count`` nearest vectors to ``query`` (d,), by their codes, unordered."""
+    _, ids = index.search(query[None, :], count, params=how.value)
     found: IdArray = ids[0][ids[0] >= 0]
     return found
 
@@ -91,12 +97,12 @@ def flat_candidates(
     index: Any, ids: IdArray, query: FloatArray, count: int, allowed: IdArray | None
 ) -> IdArray:
     """Ids of the ``count`` nearest in a flat index whose positions are ``ids``."""
-    parameters = None
+    how = None
     if allowed is not None:
         rows = np.flatnonzero(np.isin(ids, allowed, assume_unique=True))
         selector, _bits = bitmap_selector(rows, len(ids))
-        parameters = faiss.SearchParameters(sel=selector)
-    _, rows = index.search(query[None, :], min(count, len(ids)), params=parameters)
+        how = faiss.SearchParameters(sel=selector)
+    _, rows = index.search(query[None, :], min(count, len(ids)), params=how)
     found: IdArray = ids[rows[0][rows[0] >= 0]]
     return found
 
