@@ -115,7 +115,7 @@ class Preparer:
         except KeyError:
             return None
         tables = self._library.snapshot(self._collection).tables
-        vectors = [tables[s.modality].vectors(np.array([s.id]))[1] for s in segments]
+        vectors = [tables[s.modality].vectors(np.array([s.id])) for s in segments]
         if not all(map(len, vectors)):
             return None
         info = MediaInfo(
