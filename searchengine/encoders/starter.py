@@ -33,6 +33,10 @@ FRAMES = 4
 #: two cores (32 pictures at a time 41 ms each, 4 or fewer 24 ms).
 AT_ONCE = 4
 
+#: Samples are to be within 1, though files of integers turned to floats are not; beyond this
+#: the energy of a band overflows.
+MAX_AMPLITUDE = 1e30
+
 #: Digest of every weight and of the preprocessing; a test holds it to the files.
 IDENTITY = "starter-1@0bf54f2b984a"
 
@@ -67,7 +71,7 @@ class Starter:
         if modality not in self.modalities:
             raise UnsupportedModality(
                 f"starter encodes text, image, video and audio, not {modality}; leave such files "
-                "out with --exclude or pick another encoder"
+                "out with --exclude, or choose what to take with --include"
             )
         match media:
             case str() if modality is Modality.TEXT:
@@ -122,18 +126,18 @@ def _pictures(pixels: Prepared) -> Prepared:
 
 
 def _log_mel(sound: Waveform) -> Prepared:
-    import torch
-    from torchaudio.functional import resample
-
-    from searchengine.models.starter.audio import RATE_HZ, log_mel
+    from searchengine.models.starter.audio import at_rate, log_mel
 
     if not sound.samples.size:
         raise EncoderError("there is no sound in it")
-    mono = sound.samples.mean(axis=0)
-    if not np.isfinite(mono).all():
-        raise EncoderError("some of its samples are not numbers")
+    mono = (sound.samples / len(sound.samples)).sum(axis=0)  # a sum of huge ones may overflow
+    if not np.abs(mono).max() < MAX_AMPLITUDE:
+        raise EncoderError("some of its samples are not numbers, or far beyond any sound")
     _share_cores()
-    return log_mel(resample(torch.from_numpy(mono), sound.rate_hz, RATE_HZ).numpy())
+    try:
+        return log_mel(at_rate(mono, sound.rate_hz))
+    except ValueError as error:
+        raise EncoderError(str(error)) from error
 
 
 def _share_cores() -> None:

