@@ -55,7 +55,7 @@ def _delete(root: Path, library: Library, choose: random.Random, step: str) -> N
     chosen = choose.sample(known, len(known) // choose.choice([2, 5, 20]))
     names = [Path(item.path).name for item in chosen]
     for name in names:  # or the next index run would find them new
-        (root / "media" / name).unlink()
+        (root / "media" / name).unlink(missing_ok=True)
     say("delete", names)
     with library.writer() as writer:
         writer.commit(collection, Change(removed=[item.id for item in chosen]))
