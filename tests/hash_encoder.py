@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 
 from searchengine.encoders.encoder import Prepared
-from searchengine.errors import UnsupportedModality
+from searchengine.errors import EncoderError, UnsupportedModality
 from searchengine.types import FloatArray, Media, MediaInfo, Modality, Sampling, Span
 
 
@@ -40,13 +40,15 @@ class HashEncoder:
         if modality not in self.modalities:
             raise UnsupportedModality(f"this hash encoder encodes no {modality}")
         words = media.lower().split() if isinstance(media, str) else [_digest(media)]
+        if not words:
+            raise EncoderError("the text is empty")
         return np.sum([_normal(word, self.dim) for word in words], axis=0)
 
     def encode(self, batch: Sequence[Prepared], modality: Modality) -> FloatArray:
         time.sleep(self._delay_s)
         with self._lock:
             self.encoded += len(batch)
-        vectors = np.stack(batch).astype(np.float32)
+        vectors = np.array(batch, np.float32).reshape(len(batch), self.dim)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
