@@ -2,6 +2,8 @@
 
     python scripts/make_starter_words.py
 
+To ship what it writes, put its digest into searchengine/models/starter/packaged.py.
+
 Names are those of torchvision's weights. An animal's name also says what kind of animal it is:
 the text model knows too little of breeds to find a Saluki by "dog".
 """

@@ -11,6 +11,7 @@ sounds under ``--sounds``. The shipped weights used there: Debian's sonic-pi-sam
 128 instruments of fluid-soundfont-gm (MIT) played by fluidsynth, and sentences by espeak-ng.
 
 One fold (``--score``, 4) is held out whole; what was learned from goes into the file's metadata.
+To ship other weights, put their digest into searchengine/models/starter/packaged.py.
 """
 
 from __future__ import annotations
@@ -31,10 +32,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
-from torchaudio.functional import resample
 
 from searchengine.media.audio import read_audio
-from searchengine.models.starter.audio import RATE_HZ, WINDOW_SAMPLES, AudioNet, log_mel
+from searchengine.models.starter.audio import (
+    RATE_HZ,
+    WINDOW_SAMPLES,
+    AudioNet,
+    at_rate,
+    log_mel,
+)
 from searchengine.models.starter.text import TextNet, tokenize
 from searchengine.types import FloatArray
 
@@ -132,8 +138,7 @@ def embed(texts: list[str]) -> Tensor:
 def read_window(path: Path) -> FloatArray:
     """The first five seconds at 16 kHz, what is shorter repeated."""
     sound = read_audio(path)
-    mono = torch.from_numpy(sound.samples.mean(0))
-    samples: FloatArray = resample(mono, sound.rate_hz, RATE_HZ).numpy()
+    samples = at_rate(sound.samples.mean(0), sound.rate_hz)
     window: FloatArray = np.resize(samples, WINDOW_SAMPLES).astype(np.float32)
     return window
 
