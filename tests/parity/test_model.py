@@ -28,6 +28,8 @@ GOLDEN = HERE / "golden"
 EMBEDDING = "modality_preprocessors.text.token_embedding.weight"
 CONFIG = ImageBindConfig(**json.loads((GOLDEN / "meta.json").read_text())["constructor"])
 
+PARITY = (sys.executable, str(HERE.parents[1] / "scripts" / "parity.py"))
+
 #: Largest absolute difference on unit vectors, float32.
 TOLERANCE = 2e-6
 
@@ -190,7 +192,7 @@ def test_the_parity_script_accepts_what_is_right_and_refuses_what_is_not(
 ) -> None:
     for name in ("meta.json", "inputs.npz", "expected.npz"):
         shutil.copy(GOLDEN / name, tmp_path)
-    script = [sys.executable, str(HERE.parents[1] / "scripts" / "parity.py"), str(tmp_path)]
+    script = [*PARITY, str(tmp_path)]
     save_file(state, tmp_path / "weights.safetensors")
     right = subprocess.run(script, capture_output=True, text=True, check=False)
     assert right.returncode == 0 and "vision_video" in right.stdout, right.stderr
