@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 import time
@@ -17,7 +16,7 @@ from indexer.compare import Compared, State, compare
 from indexer.encode import EncodeStage
 from indexer.pieces import Claims, Settings
 from indexer.prepare import Preparer
-from indexer.scan import Globs, roots, scan
+from indexer.scan import Globs, roots, scan_all
 from searchengine.encoders.encoder import Encoder
 from searchengine.media.sandbox import Sandbox
 from searchengine.store.change import Change
@@ -117,9 +116,7 @@ class Run:
 
     def compared(self, tops: Sequence[str]) -> Iterator[Compared | Failure]:
         """Every file below ``tops``, beside what the catalog knows of it."""
-        files = itertools.chain.from_iterable(
-            scan(top, self.globs, skip=str(self.library.path)) for top in tops
-        )
+        files = scan_all(tops, self.globs, skip=str(self.library.path))
         return compare(
             files,
             self.library.catalog,
@@ -130,13 +127,14 @@ class Run:
 
     def _gone(self, tops: Sequence[str]) -> list[int]:
         """Items below ``tops`` whose file is no longer there."""
-        return [
-            known.id
+        gone = {
+            known.id: None
             for top in tops
             for chunk in self.library.catalog.below(self.collection, top)
             for known in chunk
             if not os.path.lexists(known.path)
-        ]
+        }
+        return list(gone)
 
     def _finish(self, writer: Writer, tops: Sequence[str], gone: list[int]) -> None:
         known = self.library.catalog.roots(self.collection)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from indexer.compare import Compared, compare
 from indexer.pieces import Settings
 from indexer.prepare import choose
-from indexer.scan import Globs, roots, scan
+from indexer.scan import Globs, roots, scan_all
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import SearchEngineError
 from searchengine.store.library import Library
@@ -29,7 +28,7 @@ def plan(
     Without a library every file is new. No file is decoded.
     """
     skip = str(library.path) if library else ""
-    files = itertools.chain.from_iterable(scan(top, globs, skip) for top in roots(paths))
+    files = scan_all(roots(paths), globs, skip)
     catalog = library.catalog if library else None
     for compared in compare(files, catalog, collection, settings.recipe(), settings.declared):
         yield _planned(compared, settings, encoder)

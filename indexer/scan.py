@@ -52,6 +52,19 @@ def roots(paths: Sequence[str | Path]) -> list[str]:
     return list(dict.fromkeys(os.path.abspath(path) for path in paths))  # noqa: PTH100
 
 
+def scan_all(tops: Sequence[str], globs: Globs, skip: str = "") -> Iterator[File | Failure]:
+    """Every file below ``tops`` once: what lies below several belongs to the innermost."""
+    for top in tops:
+        inner = [t for t in tops if t != top and _below(t, top)]
+        for found in scan(top, globs, skip):
+            if not any(_below(found.path, other) for other in inner):
+                yield found
+
+
+def _below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
 def scan(root: str, globs: Globs, skip: str = "") -> Iterator[File | Failure]:
     """Every file that might be media, in a stable order, each folder once.
 

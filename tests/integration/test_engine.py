@@ -330,6 +330,18 @@ def test_a_plan_tells_each_file_its_rule_and_writes_nothing(
     assert not (tmp_path / "library").exists()
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_folder_given_with_a_part_of_itself_is_indexed_once(
+    engine: Engine, media: Path, workers: int
+) -> None:
+    tops = [media, media / "photo1.png", media.parent]
+    report = engine.index(tops, workers=workers)
+    assert (report.new, report.failures) == (19, ())
+    (media / "note1.txt").unlink()
+    assert engine.index(tops, workers=workers, prune=True).gone == 1
+    assert len(list(engine.plan(tops))) == 18
+
+
 def test_include_and_exclude_choose_files(engine: Engine, media: Path) -> None:
     report = engine.index([media], include=["*.png", "*.txt"], exclude=["photo1*"], workers=0)
     assert report.new == 14

@@ -29,7 +29,6 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 VIDEO_CLIPS = 5
 CLIP_S = 2
 CLIP_FRAMES = 2
-CROPS = 3
 
 #: A sound is heard in 3 clips of 2 s (AST, Gong et al. 2021, for the features).
 RATE_HZ = 16_000
