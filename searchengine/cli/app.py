@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from searchengine.cli import db, demo, doctor, export, index, library, models, query
+from searchengine.cli import db, demo, doctor, evaluate, export, index, library, models, query
 from searchengine.cli.render import say
 from searchengine.cli.session import Session
 from searchengine.config import Settings
@@ -95,6 +95,7 @@ app.add_typer(library.collections, name="collection", rich_help_panel=_KEEP)
 app.add_typer(models.app, name="models", rich_help_panel=_KEEP)
 app.add_typer(db.app, name="db", rich_help_panel=_KEEP)
 app.command(rich_help_panel=_KEEP)(doctor.doctor)
+app.command("eval", rich_help_panel=_KEEP)(evaluate.evaluate)
 
 
 def main() -> None:

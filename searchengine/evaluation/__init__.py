@@ -1,0 +1,1 @@
+"""How well an encoder finds, measured on a labelled folder."""
