@@ -52,3 +52,13 @@ class Settings:
 def default_library() -> Path:
     """The user data folder of this platform, such as ``~/.local/share/searchengine``."""
     return Path(platformdirs.user_data_dir("searchengine", appauthor=False))
+
+
+def models_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """``SEARCHENGINE_MODELS``: where fetched weights are kept, a folder a model.
+
+    By default ``models`` in the user data folder. A library may lie around it: it never looks
+    there.
+    """
+    given = environ.get(_PREFIX + "MODELS", "")
+    return Path(given).expanduser() if given else default_library() / "models"

@@ -19,8 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from searchengine.errors import CheckpointError, ConfigError
 from searchengine.models.imagebind import ImageBind, ImageBindConfig
-from searchengine.models.imagebind.checkpoint import convert, load_state, load_tower
-from searchengine.models.imagebind.config import TOWERS
+from searchengine.models.imagebind.checkpoint import load_state
 from searchengine.models.imagebind.stems import VOCABULARY
 
 HERE = Path(__file__).parent
@@ -101,22 +100,6 @@ def test_the_huge_model_has_exactly_the_official_names_and_shapes() -> None:
     assert sum(p.numel() for p in huge.parameters()) == 1_200_781_057
 
 
-@pytest.mark.parametrize("tower", TOWERS)
-@torch.inference_mode()
-def test_a_checkpoint_is_kept_a_file_a_tower_and_gives_the_same_vectors(
-    model: ImageBind, state: dict[str, torch.Tensor], tmp_path: Path, tower: str
-) -> None:
-    torch.save(state, tmp_path / "official.pth")
-    convert(tmp_path / "official.pth", tmp_path / "towers", CONFIG)
-    for other in TOWERS:
-        if other != tower:
-            (tmp_path / "towers" / f"{other}.safetensors").unlink()
-    name = next(name for name in CASES if name.split("_")[0] == tower)
-    x = CASES[name][0].long() if tower == "text" else CASES[name][0].float()
-    alone = load_tower(tmp_path / "towers", tower, CONFIG)
-    assert torch.equal(alone(tower, x), model(tower, x))
-
-
 def test_scales_and_mask_may_be_left_out(state: dict[str, torch.Tensor]) -> None:
     bare = {key: value for key, value in state.items() if "log_logit_scale" not in key}
     model = ImageBind(CONFIG)
@@ -137,49 +120,12 @@ def test_scales_and_mask_may_be_left_out(state: dict[str, torch.Tensor]) -> None
     ],
 )
 def test_weights_that_do_not_fit_are_refused_by_name(
-    state: dict[str, torch.Tensor], tmp_path: Path, spoil: object, said: str
+    state: dict[str, torch.Tensor], spoil: object, said: str
 ) -> None:
     spoiled = dict(state)
     spoil(spoiled)  # type: ignore[operator]
     with pytest.raises(CheckpointError, match=said):
         load_state(ImageBind(CONFIG), spoiled)
-    torch.save(spoiled, tmp_path / "official.pth")
-    with pytest.raises(CheckpointError, match=said):
-        convert(tmp_path / "official.pth", tmp_path / "towers", CONFIG)
-    assert not (tmp_path / "towers").exists()
-
-
-class Payload:
-    """What a hostile pickle would do when it is loaded."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return Path.touch, (str(self.target),)
-
-
-@pytest.mark.parametrize("kind", ["truncated", "noise", "empty", "hostile", "no state"])
-def test_files_that_are_no_checkpoint_are_refused_and_leave_nothing(
-    state: dict[str, torch.Tensor], tmp_path: Path, kind: str
-) -> None:
-    path = tmp_path / "official.pth"
-    torch.save({"hostile": Payload(tmp_path / "ran"), "no state": [1, 2]}.get(kind, state), path)
-    whole = path.read_bytes()
-    cut = {"truncated": whole[: len(whole) // 2], "noise": b"noise" * 100, "empty": b""}
-    path.write_bytes(cut.get(kind, whole))
-    with pytest.raises(CheckpointError, match=r"official\.pth"):
-        convert(path, tmp_path / "towers", CONFIG)
-    assert not (tmp_path / "ran").exists() and not (tmp_path / "towers").exists()
-
-
-def test_a_cut_tower_file_says_what_to_do(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
-    torch.save(state, tmp_path / "official.pth")
-    convert(tmp_path / "official.pth", tmp_path, CONFIG)
-    path = tmp_path / "imu.safetensors"
-    path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(CheckpointError, match="convert it again"):
-        load_tower(tmp_path, "imu", CONFIG)
 
 
 def test_heads_that_do_not_divide_a_width_are_refused() -> None:

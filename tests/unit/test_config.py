@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from searchengine.config import Settings, default_library
+from searchengine.config import Settings, default_library, models_folder
 from searchengine.errors import ConfigError
 
 
@@ -38,3 +38,9 @@ def test_a_tilde_is_the_home_folder() -> None:
 def test_an_unknown_device_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match=r"device .* auto, cpu, cuda, not 'gpu'"):
         Settings.from_environment({"SEARCHENGINE_DEVICE": "gpu"})
+
+
+def test_weights_are_kept_in_the_user_s_data_unless_told_otherwise() -> None:
+    assert models_folder({}) == models_folder({"SEARCHENGINE_MODELS": ""})
+    assert models_folder({}) == default_library() / "models"
+    assert models_folder({"SEARCHENGINE_MODELS": "~/weights"}) == Path.home() / "weights"
