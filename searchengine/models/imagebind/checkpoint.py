@@ -1,14 +1,16 @@
 """The official checkpoint: checked key by key, kept as one safetensors file a tower.
 
 ``imagebind_huge.pth`` is 4.8 GB of pickle. It is read once, by torch's restricted unpickler, and
-stored so that a tower can be mapped into memory without touching the others.
+stored so that a tower can be mapped into memory, in either precision, without touching the others.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -18,8 +20,28 @@ from torch import Tensor
 
 from searchengine.errors import CheckpointError
 from searchengine.models.imagebind.config import TOWERS, ImageBindConfig
+from searchengine.models.imagebind.download import PART, unwritable
 from searchengine.models.imagebind.heads import SCALES
 from searchengine.models.imagebind.model import ImageBind
+from searchengine.models.imagebind.release import (
+    IMAGEBIND_HUGE,
+    OnProgress,
+    Release,
+    check,
+    quietly,
+)
+from searchengine.models.imagebind.weights import (
+    MANIFEST,
+    PRECISIONS,
+    Precision,
+    WeightFile,
+    Weights,
+    cure,
+    describe_file,
+    file_name,
+    require,
+    write_manifest,
+)
 
 #: The causal mask, which we rebuild.
 MASK = "modality_preprocessors.text.mask"
@@ -64,56 +86,109 @@ def check_keys(model: ImageBind, state: Mapping[str, Tensor], source: str) -> No
         raise CheckpointError(f"{source}: does not fit this model; " + "; ".join(said))
 
 
-def convert(official: Path, folder: Path, config: ImageBindConfig | None = None) -> list[Path]:
-    """Store ``imagebind_huge.pth`` as ``TOWER.safetensors`` files; each is there whole or not.
+def convert(
+    official: Path,
+    folder: Path,
+    release: Release = IMAGEBIND_HUGE,
+    on_progress: OnProgress = quietly,
+) -> Weights:
+    """Store the published file in ``folder`` as weights.py describes; it is left as it is.
 
-    Raises CheckpointError when the file is truncated, altered, foreign, or does not fit
-    ``config`` (the released sizes by default).
+    A tower at a time is in memory. Raises WrongFile when ``official`` is not the file of
+    ``release``, CheckpointError when it does not hold that model or ``folder`` cannot be written.
     """
-    try:
-        state = torch.load(official, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        raise CheckpointError(f"{official}: not a readable checkpoint ({error})") from error
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f"{official}: not a state dict of tensors")
+    check(release, official, on_progress)
+    state = _read(official)
     with torch.device("meta"):
-        model = ImageBind(config or ImageBindConfig.huge())
+        model = ImageBind(release.config)
     check_keys(model, state, str(official))
-    folder.mkdir(parents=True, exist_ok=True)
-    return [_save(tower, state, folder) for tower in TOWERS]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        files = dict(_written(state, folder, release, on_progress))
+        weights = Weights(release.name, release.sha256, release.licence, files)
+        write_manifest(folder, weights)
+    except (OSError, SafetensorError) as error:
+        raise unwritable(folder, error) from error
+    return weights
 
 
-def load_tower(folder: Path, tower: str, config: ImageBindConfig | None = None) -> ImageBind:
-    """A model of one tower, its weights mapped from ``folder``; ready to use.
+def load_tower(
+    folder: Path,
+    tower: str,
+    config: ImageBindConfig | None = None,
+    precision: Precision = "fp32",
+) -> ImageBind:
+    """A model of one tower, ready to use, its weights mapped from ``folder``: no memory is taken
+    until they are read, and none is written to.
 
-    Raises CheckpointError when the file is missing, truncated or of another model.
+    With ``bf16`` every parameter is bfloat16; single numbers, the logit scales, stay float32.
+    Raises CheckpointError when weights are missing, cut or of another model.
     """
-    path = folder / f"{tower}.safetensors"
+    require(folder)
+    path = folder / file_name(tower, precision)
     try:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error}); convert it again") from error
+        raise CheckpointError(f"{path}: cannot be read ({error}); {cure()}") from error
     with torch.device("meta"):
         model = ImageBind(config or ImageBindConfig.huge(), [tower])
     load_state(model, state, str(path))
     return model.eval()
 
 
-def _save(tower: str, state: Mapping[str, Tensor], folder: Path) -> Path:
-    """One tower's tensors, under a temporary name until they are all there."""
-    mine = {
-        key: value.contiguous()
-        for key, value in state.items()
-        if key.split(".")[1] == tower and key != MASK
-    }
-    path, part = folder / f"{tower}.safetensors", folder / f"{tower}.safetensors.part"
+def _read(official: Path) -> Mapping[str, Tensor]:
+    """Mapped, not read; nothing in it is run."""
     try:
-        save_file(mine, part)
+        state = torch.load(official, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        raise CheckpointError(f"{official}: not a readable checkpoint ({error})") from error
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointError(f"{official}: not a state dict of tensors")
+    return state
+
+
+def _written(
+    state: Mapping[str, Tensor], folder: Path, release: Release, on_progress: OnProgress
+) -> Iterator[tuple[str, WeightFile]]:
+    """Write every file; yields what each has become."""
+    said = {"source": f"{release.name}, {release.licence}, SHA-256 {release.sha256}"}
+    total_bytes = sum(value.nbytes for value in state.values()) * 3 // 2
+    done_bytes = 0
+    for tower, precision in product(TOWERS, PRECISIONS):
+        on_progress("converting", done_bytes, total_bytes)
+        path = folder / file_name(tower, precision)
+        _save(_tensors(state, tower, precision), path, said)
+        file = describe_file(path)
+        done_bytes += file.size_bytes
+        yield path.name, file
+    on_progress("converting", total_bytes, total_bytes)
+
+
+def _tensors(state: Mapping[str, Tensor], tower: str, precision: Precision) -> dict[str, Tensor]:
+    """What a tower's file holds."""
+    mine = {k: v for k, v in state.items() if k.split(".")[1] == tower and k != MASK}
+    if precision == "bf16":
+        mine = {key: _rounded(value) for key, value in mine.items()}
+    return {key: value.contiguous() for key, value in mine.items()}
+
+
+def _rounded(value: Tensor) -> Tensor:
+    single = value.ndim == 0 or not value.is_floating_point()
+    return value if single else value.to(torch.bfloat16)
+
+
+def _save(tensors: dict[str, Tensor], path: Path, said: dict[str, str]) -> None:
+    """A file under a temporary name until it is all on the disk."""
+    part = path.with_name(path.name + PART)
+    try:
+        save_file(tensors, part, metadata=said)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
         part.replace(path)
-    except (OSError, SafetensorError) as error:
+    except BaseException:
         part.unlink(missing_ok=True)
-        raise CheckpointError(f"{path}: cannot be written ({error})") from error
-    return path
+        raise
 
 
 def _constant(key: str) -> Tensor:
