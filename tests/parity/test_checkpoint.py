@@ -209,7 +209,9 @@ def nothing_was_made(tmp_path: Path) -> bool:
     return not (tmp_path / "ran").exists() and not (tmp_path / "small").exists()
 
 
-@pytest.mark.parametrize("kind", ["truncated", "noise", "empty", "hostile", "no state", "foreign"])
+@pytest.mark.parametrize(
+    "kind", ["truncated", "noise", "empty", "hostile", "no state", "numbered", "foreign"]
+)
 def test_what_is_no_checkpoint_is_refused_and_runs_nothing_even_if_published(
     state: dict[str, torch.Tensor], tmp_path: Path, kind: str
 ) -> None:
@@ -217,6 +219,7 @@ def test_what_is_no_checkpoint_is_refused_and_runs_nothing_even_if_published(
     others = {
         "hostile": Payload(tmp_path / "ran"),
         "no state": [1, 2],
+        "numbered": {1: torch.zeros(1)},
         "foreign": {"surprise": torch.zeros(1)},
     }
     torch.save(others.get(kind, state), path)
@@ -226,6 +229,16 @@ def test_what_is_no_checkpoint_is_refused_and_runs_nothing_even_if_published(
     with pytest.raises(CheckpointError, match=r"small\.pth"):
         convert(path, tmp_path / "small", release_of(path))
     assert nothing_was_made(tmp_path)
+
+
+def test_a_file_of_the_old_format_is_read_too(
+    state: dict[str, torch.Tensor], folder: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.pth"
+    torch.save(state, old, _use_new_zipfile_serialization=False)
+    convert(old, tmp_path / "old", release_of(old))
+    ours, theirs = load_file(tmp_path / "old" / FILES[0]), load_file(folder / FILES[0])
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)
 
 
 @pytest.mark.parametrize("spoil", [cut, flipped])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import pickle
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -138,12 +139,15 @@ def load_tower(
 
 
 def _read(official: Path) -> Mapping[str, Tensor]:
-    """Mapped, not read; nothing in it is run."""
+    """Nothing in it is run. Mapped, not read, unless it is of the format before torch 1.6."""
+    mapped = zipfile.is_zipfile(official)
     try:
-        state = torch.load(official, map_location="cpu", weights_only=True, mmap=True)
+        state = torch.load(official, map_location="cpu", weights_only=True, mmap=mapped)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
         raise CheckpointError(f"{official}: not a readable checkpoint ({error})") from error
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
         raise CheckpointError(f"{official}: not a state dict of tensors")
     return state
 
