@@ -10,7 +10,7 @@ from searchengine.errors import CheckpointError
 from searchengine.models.imagebind.checkpoint import convert
 from searchengine.models.imagebind.download import PART, fetch, require_space, unwritable
 from searchengine.models.imagebind.release import OnProgress, Release, WrongFile, quietly
-from searchengine.models.imagebind.weights import Weights, installed
+from searchengine.models.imagebind.weights import Weights, installed, verify
 
 LOCK = "pull.lock"
 
@@ -21,7 +21,7 @@ KEPT = 1.5
 def pull(
     release: Release, folder: Path, given: Path | None = None, on_progress: OnProgress = quietly
 ) -> Weights:
-    """Bring the weights into ``folder``; nothing is done where they are complete.
+    """Bring the weights into ``folder``; nothing is done where they are complete and sound.
 
     ``given`` is the published file, if it is here already: it stays. One that was fetched is
     removed when its weights are safe. Killed at any moment, the next pull goes on or starts
@@ -30,7 +30,9 @@ def pull(
     require_space(folder, 0)
     try:
         with FileLock(folder / LOCK, timeout=0, thread_local=False):
-            return installed(folder) or _pull(release, folder, given, on_progress)
+            if (weights := installed(folder)) and not verify(folder):
+                return weights
+            return _pull(release, folder, given, on_progress)
     except Timeout as error:
         raise CheckpointError(f"{folder}: another process is fetching; wait for it") from error
     except OSError as error:
