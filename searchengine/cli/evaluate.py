@@ -66,7 +66,14 @@ def evaluate(
     by_label: Annotated[
         bool, typer.Option("--by-label", metavar="", help="Show each label by itself, too.")
     ] = False,
-    encoder: opt.EncoderName = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The model to measure. `searchengine models list` names them.",
+            show_default="$SEARCHENGINE_ENCODER, or starter",
+        ),
+    ] = None,
     device: opt.Device = None,
     workers: opt.Workers = None,
     as_json: opt.AsJson = False,

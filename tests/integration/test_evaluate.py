@@ -31,7 +31,8 @@ class ConstantEncoder(HashEncoder):
         super().encode(batch, modality)
         vectors = np.ones((len(batch), self.dim), np.float32)
         vectors += np.random.default_rng(self.encoded).normal(size=vectors.shape) * 1e-7
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: FloatArray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
 
 
 class NamingEncoder(HashEncoder):
@@ -47,7 +48,8 @@ class NamingEncoder(HashEncoder):
             number = round(float(np.mean(media)) / 20)
         else:
             number = round(float(np.abs(media.samples).max()) * 10)
-        return np.eye(self.dim, dtype=np.float32)[number]
+        known: Prepared = np.eye(self.dim, dtype=np.float32)[number]
+        return known
 
 
 def picture(path: Path, number: int, seed: int = 0) -> None:
