@@ -1,14 +1,19 @@
-"""The encoders there are, by name."""
+"""The encoders there are, by name; options follow the name as in a URL, ``name?option=value``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import parse_qsl
 
 from searchengine.config import DEVICES
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import ConfigError, UnknownEncoder
 from searchengine.types import Modality
+
+#: Makes the encoder that a user named, from its options and a device.
+Load: TypeAlias = Callable[[str, Mapping[str, str], str], Encoder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +27,26 @@ class EncoderInfo:
     summary: str
 
 
-def _starter(device: str) -> Encoder:
+def _starter(name: str, options: Mapping[str, str], device: str) -> Encoder:
     from searchengine.encoders.starter import Starter
 
+    if options:
+        raise ConfigError(f"{name}: starter has no options")
     if device == "cuda":
         raise ConfigError("starter runs on the CPU only; use --device cpu or auto")
     return Starter()
 
 
-_ENCODERS: dict[str, tuple[EncoderInfo, Callable[[str], Encoder]]] = {
+def _imagebind(name: str, options: Mapping[str, str], device: str) -> Encoder:
+    from searchengine.encoders.imagebind import ImageBindEncoder
+    from searchengine.models.imagebind.options import Options
+    from searchengine.models.imagebind.weights import weights_folder
+
+    chosen = Options.from_text(options)
+    return ImageBindEncoder(weights_folder(), name=name, options=chosen, device=device)
+
+
+_ENCODERS: dict[str, tuple[EncoderInfo, Load]] = {
     "starter": (
         EncoderInfo(
             name="starter",
@@ -41,16 +57,31 @@ _ENCODERS: dict[str, tuple[EncoderInfo, Callable[[str], Encoder]]] = {
         ),
         _starter,
     ),
+    "imagebind-huge": (
+        EncoderInfo(
+            name="imagebind-huge",
+            dim=1024,
+            modalities=tuple(Modality),
+            licence="CC BY-NC-SA 4.0 weights (non-commercial)",
+            summary="everything with everything; 4.8 GB to fetch (models pull), a GPU is welcome",
+        ),
+        _imagebind,
+    ),
 }
 
 
 def load(name: str, device: str = "auto") -> Encoder:
-    """Raises UnknownEncoder for a name, ConfigError for a device that does not exist."""
+    """The encoder of ``name``, such as ``starter`` or ``imagebind-huge?imu_rate_hz=100``.
+
+    Raises UnknownEncoder for a name, ConfigError for an option or device that does not exist,
+    CheckpointError when its weights are not on this machine.
+    """
     if device not in DEVICES:
         raise ConfigError(f"no device {device!r}; choose from {', '.join(DEVICES)}")
-    if name not in _ENCODERS:
+    known, _, options = name.partition("?")
+    if known not in _ENCODERS:
         raise UnknownEncoder(f"no encoder {name!r}; those here are: {', '.join(_ENCODERS)}")
-    return _ENCODERS[name][1](device)
+    return _ENCODERS[known][1](name, dict(parse_qsl(options, keep_blank_values=True)), device)
 
 
 def describe() -> tuple[EncoderInfo, ...]:

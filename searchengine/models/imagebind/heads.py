@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from searchengine.models.imagebind.linear import Linear
 from searchengine.models.imagebind.transformer import EPS
 
 #: Scales are clamped here, as in CLIP (Radford et al. 2021, section 2.5).
@@ -32,7 +33,7 @@ class TextHead(nn.Module):
 
     def __init__(self, width: int, out: int) -> None:
         super().__init__()
-        self.proj = nn.Sequential(nn.LayerNorm(width, eps=EPS), nn.Linear(width, out, bias=False))
+        self.proj = nn.Sequential(nn.LayerNorm(width, eps=EPS), Linear(width, out, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         projected: Tensor = self.proj(x)
@@ -41,7 +42,7 @@ class TextHead(nn.Module):
 
 def head(tower: str, width: int, out: int) -> nn.Module:
     """A LayerNorm and a projection, under the numbers that the checkpoint gives them."""
-    norm, projection = nn.LayerNorm(width, eps=EPS), nn.Linear(width, out, bias=False)
+    norm, projection = nn.LayerNorm(width, eps=EPS), Linear(width, out, bias=False)
     if tower == "text":
         return TextHead(width, out)
     if tower == "imu":

@@ -64,7 +64,8 @@ class ImageBind(nn.Module):
         clips = x.shape[1] if x.ndim >= 5 else None
         if clips is not None:
             x = x.flatten(0, 1)
-        vectors: Tensor = self.modality_postprocessors[tower](self._project(tower, x))
+        projected = self._project(tower, x).float()  # lengths and means want all their digits
+        vectors: Tensor = self.modality_postprocessors[tower](projected)
         return vectors if clips is None else vectors.view(-1, clips, vectors.shape[-1]).mean(1)
 
     def embed(self, tower: str, x: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 VIDEO_CLIPS = 5
 CLIP_S = 2
 CLIP_FRAMES = 2
+VIDEO_CROPS = 3
 
 #: A sound is heard in 3 clips of 2 s (AST, Gong et al. 2021, for the features).
 RATE_HZ = 16_000
@@ -42,6 +43,13 @@ SOUND_MEAN, SOUND_STD = -4.268, 9.138
 #: Shorter than one frame of the filterbank there is nothing to hear; silence is appended. The
 #: reference refuses such sounds.
 MIN_SAMPLES = RATE_HZ * FRAME_MS // 1000
+
+#: The resampler's table has as many entries as both rates without their common factors,
+#: multiplied: 0.8 GB of them is the most that is made, which is exact for every rate in use. Other
+#: rates (44,101 Hz would take 5.6 GB) are taken for the nearest of at most ``NEAR_PERIOD`` samples
+#: a period, 0.12 % off at worst.
+MAX_TABLE = 100_000_000
+NEAR_PERIOD = 441
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -58,7 +66,8 @@ def picture(pixels: Pixels) -> Tensor:
 def film_indices(count: int, rate_hz: float, clips: int = VIDEO_CLIPS) -> list[tuple[int, int]]:
     """First and last frame of each clip of a video of ``count`` frames.
 
-    Clips are spread evenly and overlap in a short video; bounds are exact fractions.
+    Clips are spread evenly and overlap in a short video; bounds are exact fractions. One alone
+    is in the middle.
     """
     duration_s = count / rate_hz
     pairs = []
@@ -69,16 +78,16 @@ def film_indices(count: int, rate_hz: float, clips: int = VIDEO_CLIPS) -> list[t
     return pairs
 
 
-def film(frames: Pixels) -> Tensor:
-    """Frames (2 clips, h, w, 3), as ``film_indices`` names them, to (3 clips, 3, 2, 224, 224).
+def film(frames: Pixels, crops: int = VIDEO_CROPS) -> Tensor:
+    """Frames (2 clips, h, w, 3), as ``film_indices`` names them, to (views, 3, 2, 224, 224).
 
-    Unlike a picture: bilinear without antialiasing, and three squares along the longer side.
-    Clips are the slower index, squares the faster.
+    Unlike a picture: bilinear without antialiasing, and three squares along the longer side, of
+    which one ``crops`` takes the middle. Clips are the slower index, squares the faster.
     """
     clips = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
     clips = torch.stack([_normalised(frame) for frame in _scaled(clips)])
     clips = clips.view(-1, CLIP_FRAMES, *clips.shape[1:]).transpose(1, 2)  # clips, 3, 2, h, w
-    return torch.stack([crop for clip in clips for crop in _crops(clip)])
+    return torch.stack([crop for clip in clips for crop in _crops(clip, crops)])
 
 
 def sound(samples: npt.NDArray[np.float32], rate_hz: int) -> Tensor:
@@ -87,7 +96,7 @@ def sound(samples: npt.NDArray[np.float32], rate_hz: int) -> Tensor:
     Only the first channel is heard, but the mean taken from it is that of all; and since it is
     taken in place, a clip that overlaps an earlier one finds its samples shifted already.
     """
-    wave = resample(torch.from_numpy(samples), rate_hz, RATE_HZ).clone()
+    wave = _at_16_khz(torch.from_numpy(samples), rate_hz).clone()
     if wave.shape[1] < MIN_SAMPLES:
         wave = torch.nn.functional.pad(wave, (0, MIN_SAMPLES - wave.shape[1]))
     clips = []
@@ -98,9 +107,22 @@ def sound(samples: npt.NDArray[np.float32], rate_hz: int) -> Tensor:
     return torch.stack(clips)
 
 
+def _at_16_khz(wave: Tensor, rate_hz: int) -> Tensor:
+    """Raises ValueError for a rate above 7 MHz."""
+    ratio = Fraction(RATE_HZ, rate_hz)
+    if ratio.numerator * ratio.denominator > MAX_TABLE:
+        ratio = ratio.limit_denominator(NEAR_PERIOD)
+    if not ratio:
+        raise ValueError(f"{rate_hz} samples a second are too many to be a sound")
+    resampled: Tensor = resample(wave, ratio.denominator, ratio.numerator)
+    return resampled
+
+
 def _starts(duration_s: float, clips: int) -> list[Fraction]:
     room = max(Fraction(duration_s) - CLIP_S, Fraction(0))
-    return [room * number / max(clips - 1, 1) for number in range(clips)]
+    if clips == 1:
+        return [room / 2]
+    return [room * number / (clips - 1) for number in range(clips)]
 
 
 def _log_mel(clip: Tensor) -> Tensor:
@@ -135,11 +157,12 @@ def _normalised(frame: Tensor) -> Tensor:
     return normalised
 
 
-def _crops(clip: Tensor) -> list[Tensor]:
-    """Three squares along the longer side of (3, 2, h, w): both ends and the middle."""
+def _crops(clip: Tensor, count: int) -> list[Tensor]:
+    """Squares along the longer side of (3, 2, h, w): both ends and the middle, or the middle."""
     height, width = clip.shape[-2:]
     room = max(height, width) - SIDE_PX
-    offsets = [0, math.ceil(room / 2), room]
+    middle = math.ceil(room / 2)
+    offsets = [middle] if count == 1 else [0, middle, room]
     if height > width:
         return [clip[..., at : at + SIDE_PX, :] for at in offsets]
     return [clip[..., at : at + SIDE_PX] for at in offsets]

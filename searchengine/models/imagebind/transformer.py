@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from searchengine.models.imagebind.config import TowerSize
+from searchengine.models.imagebind.linear import Linear, linear
 
 #: Of every LayerNorm but those of the stems.
 EPS = 1e-6
@@ -30,14 +31,14 @@ class Attention(nn.Module):
         self.heads = heads
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
-        self.out_proj = nn.Linear(width, width)
+        self.out_proj = Linear(width, width)
         if extra_key:
             self.bias_k = nn.Parameter(torch.zeros(1, 1, width))
             self.bias_v = nn.Parameter(torch.zeros(1, 1, width))
         nn.init.xavier_uniform_(self.in_proj_weight)
 
     def forward(self, x: Tensor, *, causal: bool) -> Tensor:
-        q, k, v = functional.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+        q, k, v = linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
         if hasattr(self, "bias_k"):
             k = torch.cat([k, self.bias_k.expand(len(x), 1, -1)], dim=1)  # b, l + 1, d
             v = torch.cat([v, self.bias_v.expand(len(x), 1, -1)], dim=1)
@@ -51,12 +52,13 @@ class Attention(nn.Module):
 class Mlp(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, MLP_RATIO * width)
-        self.fc2 = nn.Linear(MLP_RATIO * width, width)
+        self.fc1 = Linear(width, MLP_RATIO * width)
+        self.fc2 = Linear(MLP_RATIO * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden: Tensor = self.fc2(functional.gelu(self.fc1(x)))
-        return hidden
+        hidden = linear(x, self.fc1.weight, self.fc1.bias, gelu=True)
+        projected: Tensor = self.fc2(hidden)
+        return projected
 
 
 class Block(nn.Module):
