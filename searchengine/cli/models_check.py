@@ -13,7 +13,7 @@ from searchengine.cli import options as opt
 from searchengine.cli.formats import write_json
 from searchengine.cli.render import heading, near, print_table, say, tell
 from searchengine.cli.session import session_of
-from searchengine.types import FloatArray, Modality
+from searchengine.types import FloatArray, Modality, QueryPart
 
 if TYPE_CHECKING:
     from searchengine.encoders.encoder import Encoder
@@ -85,11 +85,10 @@ def _load(ctx: typer.Context, name: str, device: str | None) -> Encoder:
 
 
 def _vectors(encoder: Encoder, given: dict[Modality, list[str]]) -> dict[Modality, FloatArray]:
-    """Unit vectors float32 (n, dim) by modality, of files decoded as those of a query."""
+    """Float32 (n, dim) by modality, of files decoded as those of a query."""
     from searchengine.media.options import MediaOptions
     from searchengine.media.outline import Cutting
     from searchengine.media.sandbox import Sandbox
-    from searchengine.query.embed import embed_media
     from searchengine.query.parse import Reader
 
     sandbox = Sandbox(1)
@@ -97,7 +96,7 @@ def _vectors(encoder: Encoder, given: dict[Modality, list[str]]) -> dict[Modalit
         reader = Reader(encoder, sandbox, MediaOptions(), Cutting(audio_s=WHOLE_S))
         return {
             modality: np.stack(
-                [embed_media(reader.part(value, modality, 1.0), encoder) for value in values]
+                [_vector(encoder, reader.part(value, modality, 1.0)) for value in values]
             )
             for modality, values in given.items()
         }
@@ -105,10 +104,23 @@ def _vectors(encoder: Encoder, given: dict[Modality, list[str]]) -> dict[Modalit
         sandbox.close()
 
 
+def _vector(encoder: Encoder, part: QueryPart) -> FloatArray:
+    """Of length 1; but of an encoder with a ``scale`` the mean of the unit vectors of its views,
+    shorter than 1 where they differ, for that is what the published model scales.
+    """
+    from searchengine.query.embed import embed_media
+
+    modality = part.modality
+    if modality is None or modality is Modality.TEXT or not hasattr(encoder, "scale"):
+        return embed_media(part, encoder)
+    views = [view[None] for media in part.media for view in encoder.preprocess(media, modality)]
+    mean: FloatArray = encoder.encode(views, modality).mean(axis=0)
+    return mean
+
+
 def _table(
     encoder: Encoder, vectors: dict[Modality, FloatArray], rows: Modality, columns: Modality
 ) -> Table:
-    """Where the encoder knows the ``scale`` of a modality, the two are what it multiplies by."""
     scale = getattr(encoder, "scale", None)
     factor = scale(rows) * scale(columns) if scale else SCALE
     scaled = factor * vectors[rows].astype(np.float64) @ vectors[columns].T

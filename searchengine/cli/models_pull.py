@@ -52,9 +52,11 @@ def pull(
         tell(f"{name}: ships with searchengine, there is nothing to fetch")
         return
     release, folder = RELEASES[name], models_folder() / name
-    if (weights := installed(folder)) and not verify(folder):  # all of it, some 10 s
-        tell(f"{name}: already complete in {folder} ({_size(weights)})")
-        return
+    if weights := installed(folder):
+        say(f"checking {folder}")
+        if not verify(folder):
+            tell(f"{name}: already complete in {folder} ({_size(weights)})")
+            return
     _agree(release, accept_licence)
     say(f"into {folder}")
     with _resumable(), _watched(release, given) as on_progress:

@@ -86,7 +86,9 @@ def test_a_file_that_is_here_already_is_used_and_stays(
     release: Release, folder: Path, official: Path, server: Server
 ) -> None:
     before = official.read_bytes()
+    (fresh(folder) / (NAME + PART)).write_bytes(before[:1000])  # a download that was given up
     pull(release, folder, official)
+    assert names(folder) == {*FILES, MANIFEST}
     assert server.asked == [] and official.read_bytes() == before and verify(folder) == ()
 
 
@@ -183,18 +185,20 @@ def test_an_altered_file_is_refused_and_the_next_pull_starts_anew(
 ) -> None:
     whole = server.data
     server.data = whole[:-1] + bytes([whole[-1] ^ 1])
-    with pytest.raises(WrongFile, match="altered"):
-        pull(release, folder)
-    assert names(folder) == set()
+    for attempt in (fetch, pull):
+        with pytest.raises(WrongFile, match="altered"):
+            attempt(release, folder)
+        assert names(folder) == set()
     server.data = whole
     assert pull(release, folder) == installed(folder)
 
 
 def test_an_endless_answer_is_cut_off(release: Release, folder: Path, server: Server) -> None:
     server.data, server.says_length = server.data + bytes(50_000_000), False
+    came = [0]
     with pytest.raises(WrongFile, match="bytes, but"):
-        pull(release, folder)
-    assert names(folder) == set()
+        pull(release, folder, on_progress=lambda _step, done_bytes, _total: came.append(done_bytes))
+    assert max(came) < len(server.data) - 40_000_000 and names(folder) == set()
 
 
 @pytest.mark.parametrize("left", ["altered", "too long"])
@@ -224,7 +228,9 @@ def test_what_an_interrupted_conversion_left_is_replaced(
     """The file came, two towers were written, one was half written: then the light went out."""
     (fresh(folder) / NAME).write_bytes(server.data)
     (folder / "vision.safetensors").write_bytes(b"half")
-    (folder / ("text.safetensors" + PART)).write_bytes(b"half")
+    (folder / f"towers{PART}").mkdir()
+    (folder / f"towers{PART}" / ".tmpA1b2C3").write_bytes(b"half")
+    (folder / ("weights.json" + PART)).write_bytes(b"half")
     assert installed(folder) is None
     pull(release, folder)
     assert server.asked == []  # nothing that had come is fetched twice
@@ -265,9 +271,10 @@ def test_two_at_once_do_not_disturb_each_other(release: Release, folder: Path) -
     assert pull(release, folder) == installed(folder)
 
 
-#: Pulls from a file; ``where`` it is told to, it waits to be killed, or no file may grow on.
+#: Pulls; ``where`` it is told to, it waits to be killed. With ``most`` no file may grow beyond so
+#: many bytes; with ``dies`` the attempt is its end, in the middle of a write.
 VICTIM = """
-import resource, sys, time
+import resource, signal, sys, time
 from pathlib import Path
 from searchengine.errors import CheckpointError
 from searchengine.models.imagebind.pull import pull
@@ -280,7 +287,9 @@ def on_progress(step, done_bytes, total_bytes):
         print("here", flush=True)
         time.sleep(60)
 
-if where.startswith("most "):
+if where.startswith("dies "):
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+if where.startswith(("most ", "dies ")):
     most = int(where.split()[1])
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 try:
@@ -312,6 +321,16 @@ def test_a_kill_at_any_moment_leaves_what_the_next_pull_makes_whole(
         assert server.sent_bytes == sent_bytes  # the file was there
 
 
+def test_a_death_in_the_middle_of_a_write_leaves_nothing_behind(
+    release: Release, folder: Path, official: Path, server: Server
+) -> None:
+    with victim(folder, official, f"dies {len(server.data) // 2}"):
+        pass
+    assert installed(folder) is None and "vision.safetensors" in names(folder)
+    pull(release, folder)
+    assert names(folder) == {*FILES, MANIFEST} and verify(folder) == ()
+
+
 @pytest.mark.parametrize("fetched", [True, False])
 def test_a_disk_that_fills_up_is_one_error_and_the_next_pull_goes_on(
     release: Release, folder: Path, official: Path, server: Server, fetched: bool
@@ -322,5 +341,6 @@ def test_a_disk_that_fills_up_is_one_error_and_the_next_pull_goes_on(
         said = process.stdout.read()
     assert said.startswith("refused: ") and "SEARCHENGINE_MODELS" in said, said
     assert process.returncode == 0 and installed(folder) is None
+    assert fetched or names(folder) == {"vision.safetensors", "vision.bf16.safetensors"}
     pull(release, folder)
     assert verify(folder) == ()

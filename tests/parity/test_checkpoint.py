@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -257,6 +259,37 @@ def test_the_published_file_is_never_touched(official: Path, tmp_path: Path) -> 
     before = (official.read_bytes(), official.stat().st_mtime_ns)
     convert(official, tmp_path / "small", release_of(official))
     assert (official.read_bytes(), official.stat().st_mtime_ns) == before
+
+
+def test_weights_that_are_being_replaced_do_not_count_as_there(
+    folder: Path, official: Path
+) -> None:
+    def interrupt(step: str, done_bytes: int, _total_bytes: int) -> None:
+        if step == "converting" and done_bytes:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(official, folder, release_of(official), interrupt)
+    assert installed(folder) is None
+    assert {path.name for path in folder.iterdir()} == set(FILES)
+
+
+def test_whoever_may_read_our_files_may_read_the_weights(folder: Path) -> None:
+    (folder / "another").touch()
+    mode = (folder / "another").stat().st_mode
+    assert {(folder / name).stat().st_mode for name in [*FILES, MANIFEST]} == {mode}
+
+
+def test_loading_imports_no_compiler(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tests.small_release import SMALL\n"
+        "from searchengine.models.imagebind.checkpoint import load_tower\n"
+        "load_tower(Path(sys.argv[1]), 'text', SMALL); print('torch._dynamo' in sys.modules)"
+    )
+    words = [sys.executable, "-c", code, str(folder)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=root, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_weights_converted_again_are_the_same_bytes(official: Path, tmp_path: Path) -> None:

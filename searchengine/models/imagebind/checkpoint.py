@@ -9,15 +9,20 @@ from __future__ import annotations
 import math
 import os
 import pickle
+import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from searchengine.errors import CheckpointError
 from searchengine.models.imagebind.config import TOWERS, ImageBindConfig
@@ -100,13 +105,12 @@ def convert(
     """
     check(release, official, on_progress)
     state = _read(official)
-    with torch.device("meta"):
-        model = ImageBind(release.config)
-    check_keys(model, state, str(official))
+    check_keys(_hollow(release.config, TOWERS), state, str(official))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
-        files = dict(_written(state, folder, release, on_progress))
+        with _scratch(folder) as scratch:
+            files = dict(_written(state, scratch, folder, release, on_progress))
         weights = Weights(release.name, release.sha256, release.licence, files)
         write_manifest(folder, weights)
     except (OSError, SafetensorError) as error:
@@ -120,11 +124,12 @@ def load_tower(
     config: ImageBindConfig | None = None,
     precision: Precision = "fp32",
 ) -> ImageBind:
-    """A model of one tower, ready to use, its weights mapped from ``folder``: no memory is taken
-    until they are read, and none is written to.
+    """A model of one tower, ready to use, its weights mapped from ``folder``.
 
-    With ``bf16`` every parameter is bfloat16; single numbers, the logit scales, stay float32.
-    Raises CheckpointError when weights are missing, cut or of another model.
+    Memory is taken when they are first read; what is written into them stays out of the file. No
+    gradients are kept. With ``bf16`` every parameter is bfloat16; single numbers, the logit
+    scales, stay float32. Raises CheckpointError when weights are missing, cut or of another
+    model.
     """
     require(folder)
     path = folder / file_name(tower, precision)
@@ -132,10 +137,31 @@ def load_tower(
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error}); {cure()}") from error
-    with torch.device("meta"):
-        model = ImageBind(config or ImageBindConfig.huge(), [tower])
+    model = _hollow(config or ImageBindConfig.huge(), [tower])
     load_state(model, state, str(path))
-    return model.eval()
+    return model.eval().requires_grad_(False)
+
+
+class _Uninitialised(TorchFunctionMode):
+    """``nn.init`` does nothing: on the meta device it would take a second to import a compiler."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        given = kwargs or {}
+        if getattr(func, "__module__", None) == init.__name__:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
+
+
+def _hollow(config: ImageBindConfig, towers: Sequence[str]) -> ImageBind:
+    """A model whose tensors have shapes but nothing in them."""
+    with torch.device("meta"), _Uninitialised():
+        return ImageBind(config, towers)
 
 
 def _read(official: Path) -> Mapping[str, Tensor]:
@@ -153,7 +179,11 @@ def _read(official: Path) -> Mapping[str, Tensor]:
 
 
 def _written(
-    state: Mapping[str, Tensor], folder: Path, release: Release, on_progress: OnProgress
+    state: Mapping[str, Tensor],
+    scratch: Path,
+    folder: Path,
+    release: Release,
+    on_progress: OnProgress,
 ) -> Iterator[tuple[str, WeightFile]]:
     """Write every file; yields what each has become."""
     said = {"source": f"{release.name}, {release.licence}, SHA-256 {release.sha256}"}
@@ -161,9 +191,10 @@ def _written(
     done_bytes = 0
     for tower, precision in product(TOWERS, PRECISIONS):
         on_progress("converting", done_bytes, total_bytes)
-        path = folder / file_name(tower, precision)
+        path = scratch / file_name(tower, precision)
         _save(_tensors(state, tower, precision), path, said)
         file = describe_file(path)
+        path.replace(folder / path.name)
         done_bytes += file.size_bytes
         yield path.name, file
     on_progress("converting", total_bytes, total_bytes)
@@ -183,16 +214,24 @@ def _rounded(value: Tensor) -> Tensor:
 
 
 def _save(tensors: dict[str, Tensor], path: Path, said: dict[str, str]) -> None:
-    """A file under a temporary name until it is all on the disk."""
-    part = path.with_name(path.name + PART)
+    """All of it on the disk, and for those to read who may read our other files."""
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(tensors, path, metadata=said)  # by a file that is ours alone to read
+    path.chmod(mode)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder for files that are being written; what was left there by a kill goes too."""
+    scratch = folder / f"towers{PART}"
+    scratch.mkdir(exist_ok=True)
     try:
-        save_file(tensors, part, metadata=said)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _constant(key: str) -> Tensor:
