@@ -297,7 +297,7 @@ def test_a_text_needs_no_torch_and_leaves_nothing_behind(tmp_path: Path) -> None
 
 
 def test_the_registry_knows_its_encoders_and_refuses_others() -> None:
-    assert [info.name for info in registry.describe()] == ["starter"]
+    assert [info.name for info in registry.describe()] == ["starter", "imagebind-huge"]
     with pytest.raises(UnknownEncoder, match="starter"):
         registry.load("clip")
     with pytest.raises(ConfigError, match="cpu"):

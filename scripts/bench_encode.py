@@ -1,0 +1,230 @@
+"""Is ImageBind fast? Our encoder beside the plain way: float32, one item a call, whole texts.
+
+    python scripts/bench_encode.py                      # random weights of the released size
+    python scripts/bench_encode.py --weights FOLDER     # prepared weights, kept or made there
+    python scripts/bench_encode.py --only cold load     # process start, memory; no towers compared
+
+Both sides take the same prepared inputs, in turn, in one process; figures are medians. Random
+weights take 12 GB of disk while they are made, 7.2 GB afterwards. Nothing here is a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from searchengine.encoders.imagebind import TOWERS as TOWER_OF
+from searchengine.encoders.imagebind import ImageBindEncoder
+from searchengine.models.imagebind import ImageBind, ImageBindConfig
+from searchengine.models.imagebind.checkpoint import convert, load_tower
+from searchengine.models.imagebind.release import Release
+from searchengine.models.imagebind.towers import Towers
+from searchengine.models.imagebind.weights import installed
+from searchengine.types import Modality
+
+HUGE = ImageBindConfig.huge()
+
+#: Shape of one input of each modality, and the batches that are timed.
+INPUTS = {
+    Modality.TEXT: ((77,), (1, 16)),
+    Modality.IMAGE: ((3, 224, 224), (1, 8)),
+    Modality.AUDIO: ((3, 1, 128, 204), (1, 8)),
+    Modality.DEPTH: ((1, 224, 224), (1, 8)),
+    Modality.THERMAL: ((1, 224, 224), (1, 8)),
+    Modality.IMU: ((6, 2000), (1, 8)),
+}
+
+TEXTS = [
+    "a photo of a dog",
+    "the sound of rain on a tin roof",
+    "two people walking along a beach at sunset",
+    "a car engine that does not start",
+]
+
+
+def random_weights(folder: Path) -> None:
+    """A checkpoint of the released names and sizes, prepared as a real one is."""
+    torch.manual_seed(0)
+    with torch.device("meta"):
+        model = ImageBind(HUGE)
+    state = {key: _random(key, tensor.shape) for key, tensor in model.state_dict().items()}
+    official = folder / "random.pth"
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(state, official)
+    with official.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = official.stat().st_size
+    convert(official, folder, Release("random", "", size, digest, "CC0-1.0", "", HUGE))
+    official.unlink()
+
+
+def _random(key: str, shape: Sequence[int]) -> Tensor:
+    """As the published initialisation: matrices of deviation 0.02, norms of one, no biases."""
+    if key.endswith("log_logit_scale"):
+        return torch.tensor(2.0)
+    if len(shape) > 1:
+        return torch.randn(*shape) * 0.02
+    return torch.ones(shape) if key.endswith("weight") else torch.zeros(shape)
+
+
+def inputs(encoder: ImageBindEncoder, modality: Modality, count: int) -> list[Any]:
+    """Prepared inputs, of which text is real and everything else noise."""
+    if modality is Modality.TEXT:
+        return [encoder.preprocess(TEXTS[i % len(TEXTS)], modality) for i in range(count)]
+    shape = INPUTS[modality][0]
+    shape = shape if modality is Modality.AUDIO else (1, *shape)
+    random = np.random.default_rng(0)
+    return [random.normal(size=shape).astype(np.float32) for _ in range(count)]
+
+
+def plainly(model: ImageBind, modality: Modality, prepared: Sequence[Any]) -> np.ndarray:
+    """float32, one by one, of a text all 77 tokens."""
+    tower = TOWER_OF.get(modality, modality.value)
+    vectors = []
+    with torch.inference_mode():
+        for one in prepared:
+            x = torch.from_numpy(one)
+            vector = _whole_text(model, x[None]) if tower == "text" else _one(model, tower, x)
+            vectors.append(torch.nn.functional.normalize(vector, dim=-1)[0].numpy())
+    return np.stack(vectors)
+
+
+def _one(model: ImageBind, tower: str, x: Tensor) -> Tensor:
+    return model(tower, x[None] if len(x) > 1 else x)
+
+
+def _whole_text(model: ImageBind, ids: Tensor) -> Tensor:
+    """What the text tower does, without leaving out what follows the end."""
+    tokens = model.modality_trunks["text"](model.modality_preprocessors["text"](ids), causal=True)
+    last = tokens[torch.arange(len(ids)), ids.argmax(dim=-1)]
+    projected: Tensor = model.modality_heads["text"](last)
+    return projected
+
+
+def in_turn(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Median seconds of each call, all called once a round."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def compare(folder: Path, modality: Modality, rounds: int) -> None:
+    """One tower at a time, so that both copies fit in memory."""
+    encoder = ImageBindEncoder(folder, config=HUGE)
+    plain = load_tower(folder, TOWER_OF.get(modality, modality.value), HUGE)
+    for count in INPUTS[modality][1]:
+        prepared = inputs(encoder, modality, count)
+        sides = {
+            "plain": partial(plainly, plain, modality, prepared),
+            "ours": partial(encoder.encode, prepared, modality),
+        }
+        cosine = float((sides["plain"]() * sides["ours"]()).sum(axis=1).min())
+        took = in_turn(sides, rounds)
+        print(
+            f"{modality:8} {count:3} plain {took['plain'] * 1e3:7.0f} ms  ours "
+            f"{took['ours'] * 1e3:7.0f} ms  {took['plain'] / took['ours']:5.1f} x  "
+            f"least cosine {cosine:.5f}",
+            flush=True,
+        )
+
+
+COLD = """
+import json, resource, sys, time
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 1e9
+import torch
+base, start = resident(), time.perf_counter()
+"""
+
+FIRST_TEXT = """
+from pathlib import Path
+from searchengine.encoders.imagebind import ImageBindEncoder
+from searchengine.types import Modality
+encoder = ImageBindEncoder(Path(sys.argv[1]))
+encoder.encode([encoder.preprocess("a photo of a dog", Modality.TEXT)], Modality.TEXT)
+"""
+
+ALL_TOWERS = """
+from pathlib import Path
+from searchengine.models.imagebind.checkpoint import load_tower
+from searchengine.models.imagebind.config import TOWERS
+begun = time.perf_counter()
+kept = [load_tower(Path(sys.argv[1]), tower, precision="bf16") for tower in TOWERS]
+print(f"  of that, loading {time.perf_counter() - begun:.2f} s", file=sys.stderr)
+"""
+
+SAID = "print(json.dumps([time.perf_counter() - start, resident() - base]))"
+
+
+def in_new_process(what: str, script: str, folder: Path, rounds: int) -> None:
+    """Median seconds and resident gigabytes, beyond those of importing torch."""
+    command = [sys.executable, "-c", COLD + script + SAID, str(folder)]
+    runs = [json.loads(subprocess.check_output(command)) for _ in range(rounds)]
+    seconds, gigabytes = (statistics.median(values) for values in zip(*runs, strict=True))
+    print(f"{what}: {seconds:.2f} s, {gigabytes:.2f} GB resident, beyond importing torch")
+
+
+def share_of_matrix_rate(folder: Path, batch: int) -> None:
+    """On a GPU: pictures a second, and how much of what the card multiplies that is."""
+    towers = Towers(folder, HUGE, "cuda", "bf16")
+    a = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
+    x = torch.randn(batch, 3, 224, 224)
+    rate_flops = 2 * 8192**3 / in_turn({"": lambda: (a @ a).sum().item()}, 20)[""]
+    rate_hz = batch / in_turn({"": lambda: towers.embed("vision", x)}, 20)[""]
+    share = rate_hz * 2 * 167e9 / rate_flops
+    print(f"{rate_hz:.0f} pictures a second, {share:.0%} of {rate_flops / 1e12:.0f} TFLOP/s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, help="prepared weights; made there if need be")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="*", help="modalities, or: cold load cuda")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-encode-") as scratch:
+        folder = given.weights or Path(scratch)
+        if not installed(folder):
+            random_weights(folder)
+        run(folder, given.rounds, given.only)
+
+
+def run(folder: Path, rounds: int, only: list[str] | None) -> None:
+    towers = Towers(folder, HUGE)
+    print(
+        f"torch {torch.__version__}, {platform.machine()}, {torch.get_num_threads()} threads, "
+        f"{towers.device}, {towers.precision}"
+    )
+    for modality in INPUTS:
+        if not only or modality in only:
+            compare(folder, modality, rounds)
+    if not only or "cold" in only:
+        in_new_process("first text", FIRST_TEXT, folder, rounds)
+    if not only or "load" in only:
+        in_new_process("all towers mapped", ALL_TOWERS, folder, rounds)
+    if torch.cuda.is_available() and (not only or "cuda" in only):
+        share_of_matrix_rate(folder, 256)
+
+
+if __name__ == "__main__":
+    main()
