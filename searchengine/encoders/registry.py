@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import parse_qsl
 
@@ -73,14 +75,22 @@ _ENCODERS: dict[str, tuple[EncoderInfo, Load]] = {
 def load(name: str, device: str = "auto") -> Encoder:
     """The encoder of ``name``, such as ``starter`` or ``imagebind-huge?imu_rate_hz=100``.
 
+    A path is a folder with a tower that was bound to one of them (see bound.py).
+
     Raises UnknownEncoder for a name, ConfigError for an option or device that does not exist,
     CheckpointError when its weights are not on this machine.
     """
     if device not in DEVICES:
         raise ConfigError(f"no device {device!r}; choose from {', '.join(DEVICES)}")
+    if os.sep in name and Path(name).is_dir():
+        from searchengine.encoders.bound import load_bound
+
+        return load_bound(Path(name), load, device)
     known, _, options = name.partition("?")
     if known not in _ENCODERS:
-        raise UnknownEncoder(f"no encoder {name!r}; those here are: {', '.join(_ENCODERS)}")
+        raise UnknownEncoder(
+            f"no encoder {name!r}; those here are: {', '.join(_ENCODERS)}; or a folder, as ./{name}"
+        )
     return _ENCODERS[known][1](name, dict(parse_qsl(options, keep_blank_values=True)), device)
 
 
