@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from searchengine.encoders.encoder import Encoder, Prepared
+from searchengine.encoders.pool import pooled
 from searchengine.encoders.views import views
 from searchengine.errors import CheckpointError, ConfigError, SearchEngineError
 from searchengine.models.imagebind import ImageBind, ImageBindConfig
@@ -107,11 +108,7 @@ class Bound:
             parts = [
                 self._model.embed(modality, part.to(device)) for part in torch.split(x, AT_ONCE)
             ]
-        vectors = torch.cat(parts).cpu().numpy()
-        ends = np.cumsum([len(one) for one in batch])[:-1]
-        means = np.stack([part.mean(axis=0) for part in np.split(vectors, ends)])
-        unit: FloatArray = means / np.linalg.norm(means, axis=1, keepdims=True)
-        return unit
+        return pooled(torch.cat(parts).cpu().numpy(), batch)
 
 
 def load_bound(folder: Path, load: Callable[[str, str], Encoder], device: str = "auto") -> Bound:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from searchengine.encoders.encoder import Prepared
+from searchengine.encoders.pool import pooled
 from searchengine.errors import EncoderError
 from searchengine.models.imagebind.config import ImageBindConfig
 from searchengine.models.imagebind.options import Options
@@ -80,10 +81,7 @@ class ImageBindEncoder:
         if modality is Modality.VIDEO:
             views = views[:, None]  # the model takes videos of several clips: these have one
         vectors = self.towers.embed(TOWERS.get(modality, modality.value), views).numpy()
-        parts = np.split(vectors, np.cumsum([len(one) for one in batch])[:-1])
-        means = np.stack([part.mean(axis=0) for part in parts])
-        unit: FloatArray = means / np.linalg.norm(means, axis=1, keepdims=True)
-        return unit
+        return pooled(vectors, batch)
 
     def scale(self, modality: Modality) -> float:
         """What the published model multiplies the unit vectors of a modality by."""

@@ -53,8 +53,11 @@ _ENCODERS: dict[str, tuple[EncoderInfo, Load]] = {
         EncoderInfo(
             name="starter",
             dim=384,
-            modalities=(Modality.TEXT, Modality.IMAGE, Modality.VIDEO, Modality.AUDIO),
-            licence="Apache-2.0 weights; sound further trained on CC BY 3.0 recordings",
+            modalities=(
+                *(Modality.TEXT, Modality.IMAGE, Modality.VIDEO, Modality.AUDIO),
+                Modality.IMU,
+            ),
+            licence="Apache-2.0 weights, some trained on CC BY recordings (docs/starter.md)",
             summary="small, offline, on any CPU; everyday things and sounds",
         ),
         _starter,

@@ -1,7 +1,7 @@
-"""``starter``: text, image, video and audio in one space, on a CPU, with weights that ship.
+"""``starter``: all seven kinds of media in one space, on a CPU, with weights that ship.
 
-The space is that of a sentence encoder; pictures and sounds lie where the words for what they show
-lie. See docs/starter.md for what it can do and what it cannot.
+The space is that of a sentence encoder; pictures, sounds and readings of sensors lie where the
+words for what they show lie. See docs/starter.md for what it can do and what it cannot.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from searchengine.encoders.encoder import Prepared
+from searchengine.encoders.pool import pooled
 from searchengine.errors import EncoderError, UnsupportedModality
 from searchengine.types import (
     FloatArray,
     Frames,
+    ImuRecording,
     Media,
     MediaInfo,
     Modality,
@@ -38,9 +40,10 @@ AT_ONCE = 4
 MAX_AMPLITUDE = 1e30
 
 #: Digest of every weight and of the preprocessing; a test holds it to the files.
-IDENTITY = "starter-2@a6085a6fbfe5"
+IDENTITY = "starter-3@54a007c9d536"
 
-Tower = TypeVar("Tower")
+#: Token ids, or an array (pieces, ...), to unit vectors float32 (n, 384).
+Tower: TypeAlias = Callable[[Any], FloatArray]
 
 
 class Starter:
@@ -49,10 +52,10 @@ class Starter:
     name = "starter"
     identity = IDENTITY
     dim = 384
-    modalities = frozenset({Modality.TEXT, Modality.IMAGE, Modality.VIDEO, Modality.AUDIO})
+    modalities = frozenset(Modality) - {Modality.DEPTH, Modality.THERMAL}
 
     def __init__(self) -> None:
-        self._towers: dict[str, Any] = {}
+        self._towers: dict[Modality, Tower] = {}
         self._lock = threading.Lock()
 
     def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:
@@ -67,45 +70,54 @@ class Starter:
         return Sampling()
 
     def preprocess(self, media: Media, modality: Modality) -> Prepared:
-        """Token ids (n,), pictures (frames, 3, 224, 224), or log-mels (windows, 1, t, 64)."""
+        """Token ids (n,), or what a tower takes of each picture, window or frame (pieces, ...).
+
+        Raises EncoderError for what holds nothing, or no numbers.
+        """
         if modality not in self.modalities:
             raise UnsupportedModality(
-                f"starter encodes text, image, video and audio, not {modality}; leave such files "
-                "out with --exclude, or choose what to take with --include"
+                f"starter does not encode {modality}; leave such files out with --exclude, or "
+                "choose what to take with --include"
             )
-        match media:
-            case str() if modality is Modality.TEXT:
-                return _tokens(media)
-            case Frames(pixels=pixels) if modality is Modality.VIDEO:
-                return _pictures(pixels)
-            case np.ndarray() if modality is Modality.IMAGE:
-                return _pictures(media[None])
-            case Waveform() if modality is Modality.AUDIO:
-                return _log_mel(media)
-        raise EncoderError(f"a {type(media).__name__} is not what {modality} is decoded to")
+        try:
+            return _prepared(media, modality)
+        except ValueError as error:
+            raise EncoderError(str(error)) from error
 
     def encode(self, batch: Sequence[Prepared], modality: Modality) -> FloatArray:
         if not batch:
             return np.empty((0, self.dim), np.float32)
+        tower = self._tower(Modality.IMAGE if modality is Modality.VIDEO else modality)
         if modality is Modality.TEXT:
-            return self._tower("text", _load_text)([one.tolist() for one in batch])
-        load = _load_audio if modality is Modality.AUDIO else _load_image
-        tower = self._tower(load.__name__, load)
+            return tower([one.tolist() for one in batch])
         _share_cores()
         pieces = np.concatenate(batch)
         starts = range(0, len(pieces), AT_ONCE)
-        vectors = np.concatenate([tower(pieces[start : start + AT_ONCE]) for start in starts])
-        parts = np.split(vectors, np.cumsum([len(one) for one in batch])[:-1])
-        means = np.stack([part.mean(axis=0) for part in parts])
-        unit: FloatArray = means / np.linalg.norm(means, axis=1, keepdims=True)
-        return unit
+        vectors = [tower(pieces[start : start + AT_ONCE]) for start in starts]
+        return pooled(np.concatenate(vectors), batch)
 
-    def _tower(self, name: str, load: Callable[[], Tower]) -> Tower:
+    def _tower(self, modality: Modality) -> Tower:
         with self._lock:
-            if name not in self._towers:
-                self._towers[name] = load()
-            tower: Tower = self._towers[name]
-            return tower
+            if modality not in self._towers:
+                self._towers[modality] = _load(modality)
+            return self._towers[modality]
+
+
+def _prepared(media: Media, modality: Modality) -> Prepared:
+    match media:
+        case str() if modality is Modality.TEXT:
+            return _tokens(media)
+        case Frames(pixels=pixels) if modality is Modality.VIDEO:
+            return _pictures(pixels)
+        case np.ndarray() if modality is Modality.IMAGE:
+            return _pictures(media[None])
+        case Waveform() if modality is Modality.AUDIO:
+            return _log_mel(media)
+        case ImuRecording() if modality is Modality.IMU:
+            from searchengine.models.starter import imu
+
+            return imu.prepare(media)
+    raise EncoderError(f"a {type(media).__name__} is not what {modality} is decoded to")
 
 
 def _tokens(text: str) -> Prepared:
@@ -134,10 +146,7 @@ def _log_mel(sound: Waveform) -> Prepared:
     if not np.abs(mono).max() < MAX_AMPLITUDE:
         raise EncoderError("some of its samples are not numbers, or far beyond any sound")
     _share_cores()
-    try:
-        return log_mel(at_rate(mono, sound.rate_hz))
-    except ValueError as error:
-        raise EncoderError(str(error)) from error
+    return log_mel(at_rate(mono, sound.rate_hz))
 
 
 def _share_cores() -> None:
@@ -158,28 +167,33 @@ def _threads() -> int:
     return max(1, torch.get_num_threads() // 2)  # heeds OMP_NUM_THREADS
 
 
-def _load_text() -> Callable[[Sequence[Sequence[int]]], FloatArray]:
-    from searchengine.models.starter.text import TextNet
+def _load(modality: Modality) -> Tower:
+    match modality:
+        case Modality.TEXT:
+            from searchengine.models.starter.text import TextNet
 
-    return TextNet()
+            return TextNet()
+        case Modality.IMAGE:
+            from searchengine.models.starter.image import ImageNet
+
+            return ImageNet()
+        case Modality.AUDIO:
+            from searchengine.models.starter.audio import load_audio
+
+            return _on_arrays(load_audio())
+        case Modality.IMU:
+            from searchengine.models.starter.imu import load_imu
+
+            return _on_arrays(load_imu())
+    raise AssertionError(modality)  # video has the tower of images
 
 
-def _load_image() -> Callable[[FloatArray], FloatArray]:
-    from searchengine.models.starter.image import ImageNet
-
-    return ImageNet()
-
-
-def _load_audio() -> Callable[[FloatArray], FloatArray]:
+def _on_arrays(network: Any) -> Tower:
     import torch
 
-    from searchengine.models.starter.audio import load_audio
-
-    network = load_audio()
-
-    def encode(windows: FloatArray) -> FloatArray:
+    def encode(pieces: FloatArray) -> FloatArray:
         with torch.inference_mode():
-            vectors: FloatArray = network(torch.from_numpy(windows)).numpy()
+            vectors: FloatArray = network(torch.from_numpy(pieces)).numpy()
         return vectors
 
     return encode

@@ -28,11 +28,12 @@ from searchengine.errors import (
 )
 from searchengine.media.audio import read_audio
 from searchengine.media.image import read_image
-from searchengine.models.starter import audio, image, packaged, text
+from searchengine.models.starter import audio, image, imu, packaged, text
 from searchengine.types import (
     DepthMap,
     FloatArray,
     Frames,
+    ImuRecording,
     Media,
     MediaInfo,
     Modality,
@@ -63,6 +64,11 @@ def picture(seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.random.default_rng(seed).integers(0, 255, (90, 120, 3), dtype=np.uint8)
 
 
+def motion(seed: int = 0) -> ImuRecording:
+    accel, gyro = np.random.default_rng(seed).normal(size=(2, 700, 3)).astype(np.float32)
+    return ImuRecording(accel, gyro, 100.0)
+
+
 def film(seed: int = 0) -> Frames:
     return Frames(np.stack([picture(seed), picture(seed + 1)]), np.arange(2.0), 1.0, 2)
 
@@ -72,6 +78,7 @@ ONE_OF_EACH: dict[Modality, tuple[Media, Media]] = {
     Modality.IMAGE: (picture(), np.zeros((1, 1, 3), np.uint8)),
     Modality.VIDEO: (film(), film(5)),
     Modality.AUDIO: (noise(), Waveform(np.zeros((1, 10), np.float32), 8_000)),
+    Modality.IMU: (motion(), ImuRecording(*np.zeros((2, 1, 3), np.float32), 1.0)),
 }
 
 
@@ -131,7 +138,7 @@ def test_frames_asked_for_lie_evenly_in_the_segment(starter: Starter) -> None:
 
 def test_what_it_cannot_encode_says_what_it_can(starter: Starter) -> None:
     depth = DepthMap(np.ones((4, 4), np.float32), np.ones((4, 4), np.bool_))
-    with pytest.raises(UnsupportedModality, match="text, image, video and audio, not depth"):
+    with pytest.raises(UnsupportedModality, match="does not encode depth"):
         starter.preprocess(depth, Modality.DEPTH)
     with pytest.raises(EncoderError, match="empty"):
         starter.preprocess("  ", Modality.TEXT)
@@ -154,6 +161,8 @@ def choices(module: ModuleType) -> list[object]:
         (Modality.AUDIO, Waveform(np.full((2, 99), 3e38, np.float32), 8_000), "beyond any sound"),
         (Modality.AUDIO, Waveform(np.ones((1, 99), np.float32), 4_294_967_291), "too many"),
         (Modality.IMAGE, "a path", "str is not what image"),
+        (Modality.IMU, ImuRecording(*np.zeros((2, 0, 3), np.float32), 50.0), "no motion"),
+        (Modality.IMU, ImuRecording(*np.full((2, 9, 3), np.nan, np.float32), 50.0), "not numbers"),
     ],
 )
 def test_media_with_nothing_in_them_are_refused(
@@ -192,8 +201,9 @@ def test_a_film_is_the_mean_of_frames_spread_over_it(starter: Starter) -> None:
 
 
 def test_the_identity_names_these_very_weights() -> None:
-    named = [*packaged.DIGESTS.items(), *choices(text), *choices(image), *choices(audio), FRAMES]
-    assert f"starter-2@{hashlib.sha256(repr(named).encode()).hexdigest()[:12]}" == IDENTITY
+    modules = (text, image, audio, imu)
+    named = [*packaged.DIGESTS.items(), *(c for m in modules for c in choices(m)), FRAMES]
+    assert f"starter-3@{hashlib.sha256(repr(named).encode()).hexdigest()[:12]}" == IDENTITY
 
 
 def test_missing_weights_say_how_to_get_them() -> None:
