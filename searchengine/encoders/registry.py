@@ -55,7 +55,7 @@ _ENCODERS: dict[str, tuple[EncoderInfo, Load]] = {
             dim=384,
             modalities=(
                 *(Modality.TEXT, Modality.IMAGE, Modality.VIDEO, Modality.AUDIO),
-                Modality.IMU,
+                *(Modality.THERMAL, Modality.IMU),
             ),
             licence="Apache-2.0 weights, some trained on CC BY recordings (docs/starter.md)",
             summary="small, offline, on any CPU; everyday things and sounds",

@@ -25,6 +25,7 @@ from searchengine.types import (
     Modality,
     Sampling,
     Span,
+    ThermalImage,
     Waveform,
 )
 
@@ -40,7 +41,7 @@ AT_ONCE = 4
 MAX_AMPLITUDE = 1e30
 
 #: Digest of every weight and of the preprocessing; a test holds it to the files.
-IDENTITY = "starter-3@54a007c9d536"
+IDENTITY = "starter-3@c3eb658d82fd"
 
 #: Token ids, or an array (pieces, ...), to unit vectors float32 (n, 384).
 Tower: TypeAlias = Callable[[Any], FloatArray]
@@ -52,7 +53,7 @@ class Starter:
     name = "starter"
     identity = IDENTITY
     dim = 384
-    modalities = frozenset(Modality) - {Modality.DEPTH, Modality.THERMAL}
+    modalities = frozenset(Modality) - {Modality.DEPTH}
 
     def __init__(self) -> None:
         self._towers: dict[Modality, Tower] = {}
@@ -113,6 +114,10 @@ def _prepared(media: Media, modality: Modality) -> Prepared:
             return _pictures(media[None])
         case Waveform() if modality is Modality.AUDIO:
             return _log_mel(media)
+        case ThermalImage() if modality is Modality.THERMAL:
+            from searchengine.models.starter import thermal
+
+            return thermal.prepare(media)[None]
         case ImuRecording() if modality is Modality.IMU:
             from searchengine.models.starter import imu
 
@@ -181,6 +186,10 @@ def _load(modality: Modality) -> Tower:
             from searchengine.models.starter.audio import load_audio
 
             return _on_arrays(load_audio())
+        case Modality.THERMAL:
+            from searchengine.models.starter.thermal import load_thermal
+
+            return _on_arrays(load_thermal())
         case Modality.IMU:
             from searchengine.models.starter.imu import load_imu
 

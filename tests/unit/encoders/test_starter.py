@@ -28,7 +28,7 @@ from searchengine.errors import (
 )
 from searchengine.media.audio import read_audio
 from searchengine.media.image import read_image
-from searchengine.models.starter import audio, image, imu, packaged, text
+from searchengine.models.starter import audio, image, imu, packaged, text, thermal
 from searchengine.types import (
     DepthMap,
     FloatArray,
@@ -38,6 +38,8 @@ from searchengine.types import (
     MediaInfo,
     Modality,
     Span,
+    ThermalImage,
+    ThermalUnit,
     Waveform,
 )
 
@@ -64,6 +66,11 @@ def picture(seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.random.default_rng(seed).integers(0, 255, (90, 120, 3), dtype=np.uint8)
 
 
+def warmth(seed: int = 0) -> ThermalImage:
+    values = np.random.default_rng(seed).random((48, 64), np.float32)
+    return ThermalImage(values, ThermalUnit.RELATIVE)
+
+
 def motion(seed: int = 0) -> ImuRecording:
     accel, gyro = np.random.default_rng(seed).normal(size=(2, 700, 3)).astype(np.float32)
     return ImuRecording(accel, gyro, 100.0)
@@ -78,6 +85,7 @@ ONE_OF_EACH: dict[Modality, tuple[Media, Media]] = {
     Modality.IMAGE: (picture(), np.zeros((1, 1, 3), np.uint8)),
     Modality.VIDEO: (film(), film(5)),
     Modality.AUDIO: (noise(), Waveform(np.zeros((1, 10), np.float32), 8_000)),
+    Modality.THERMAL: (warmth(), ThermalImage(np.zeros((1, 1), np.float32), ThermalUnit.KELVIN)),
     Modality.IMU: (motion(), ImuRecording(*np.zeros((2, 1, 3), np.float32), 1.0)),
 }
 
@@ -161,6 +169,7 @@ def choices(module: ModuleType) -> list[object]:
         (Modality.AUDIO, Waveform(np.full((2, 99), 3e38, np.float32), 8_000), "beyond any sound"),
         (Modality.AUDIO, Waveform(np.ones((1, 99), np.float32), 4_294_967_291), "too many"),
         (Modality.IMAGE, "a path", "str is not what image"),
+        (Modality.THERMAL, ThermalImage(np.full((2, 2), np.inf), ThermalUnit.KELVIN), "not finite"),
         (Modality.IMU, ImuRecording(*np.zeros((2, 0, 3), np.float32), 50.0), "no motion"),
         (Modality.IMU, ImuRecording(*np.full((2, 9, 3), np.nan, np.float32), 50.0), "not numbers"),
     ],
@@ -201,7 +210,7 @@ def test_a_film_is_the_mean_of_frames_spread_over_it(starter: Starter) -> None:
 
 
 def test_the_identity_names_these_very_weights() -> None:
-    modules = (text, image, audio, imu)
+    modules = (text, image, audio, thermal, imu)
     named = [*packaged.DIGESTS.items(), *(c for m in modules for c in choices(m)), FRAMES]
     assert f"starter-3@{hashlib.sha256(repr(named).encode()).hexdigest()[:12]}" == IDENTITY
 
