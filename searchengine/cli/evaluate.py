@@ -27,6 +27,7 @@ from searchengine.errors import ConfigError
 
 if TYPE_CHECKING:
     from searchengine.evaluation.evaluate import Evaluation
+    from searchengine.evaluation.mixed import Mixed
     from searchengine.evaluation.pairs import Measures, Pair
 
 NOTHING_FOUND = 1
@@ -125,6 +126,7 @@ def _show(found: Evaluation, by_label: bool) -> None:
     within = [pair for pair in found.pairs if pair.kind == "within"]
     _table("", [pair for pair in found.pairs if pair not in within])
     _table("Within a modality, each without itself and its copies", within)
+    _mixed_table(found.mixed)
     if by_label:
         _label_table(found.pairs)
     _show_left_out(found)
@@ -155,6 +157,25 @@ def _cells(measures: Measures | None) -> list[str]:
         return ["-"] * 4
     values = (measures.recall_at_1, measures.recall_at_5, measures.map, measures.accuracy)
     return ["-" if value is None else f"{value:.3f}" for value in values]
+
+
+def _mixed_table(lists: Sequence[Mixed]) -> None:
+    """One list over all modalities: its order, and which modalities its right answers are of."""
+    if not lists:
+        return
+    tell()
+    heading("One list over all modalities")
+    sides = tuple(lists[0].ndcg_at_10)
+    rows = [(one.score, *(f"{one.ndcg_at_10[side]:.3f}" for side in sides)) for one in lists]
+    print_table(("nDCG@10", *sides), rows, right=sides)
+    tell()
+    modalities = tuple(lists[0].relevant)
+    shares = [(f"found by {one.score}", one.found) for one in lists]
+    rows = [
+        (name, *(f"{100 * share.get(modality, 0):.0f} %" for modality in modalities))
+        for name, share in (("relevant", lists[0].relevant), *shares)
+    ]
+    print_table(("share", *modalities), rows, right=modalities)
 
 
 def _label_table(pairs: Sequence[Pair]) -> None:

@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -67,23 +68,25 @@ def result_dict(result: SearchResult, asked: Sequence[Mapping[str, Any]]) -> dic
         "generation": result.generation,
         "seconds": result.seconds,
         "complete": result.complete,
+        "relevant": result.relevant,
     }
 
 
 def hit_dict(hit: Hit) -> dict[str, Any]:
     """One hit; ``segment`` is null when the whole item is what was found."""
     span = hit.segment.span
-    return {
+    document = {
         "rank": hit.rank,
         "score": hit.score,
         "similarity": hit.similarity,
-        "percentile": None,
+        "percentile": hit.percentile,
         "modality": hit.segment.modality.value,
         "id": hit.item.id,
         "path": hit.item.path,
         "segment": {"id": hit.segment.id, **span_dict(span)} if span else None,
         "metadata": hit.item.metadata,
     }
+    return {**document, "explain": asdict(hit.explain)} if hit.explain else document
 
 
 def item_dict(item: MediaItem, segments: Sequence[Segment]) -> dict[str, Any]:

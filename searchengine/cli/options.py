@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from searchengine.types import GroupBy, Score
+from searchengine.types import GroupBy, Mode, Score
 
 _PARTS = "What to search by"
 _AWAY = "What to move away from"
@@ -114,8 +114,15 @@ Group = Annotated[
 ScoreBy = Annotated[
     Score,
     typer.Option(
-        help="What orders hits of different modalities: the rank within their own, or raw cosine.",
+        help="What orders hits of different modalities: how far above their background they are, "
+        "the rank within their own, or raw cosine.",
         rich_help_panel=_HOW,
+    ),
+]
+ModeBy = Annotated[
+    Mode,
+    typer.Option(
+        help="Several parts: their sum, or the one that matches least.", rich_help_panel=_HOW
     ),
 ]
 MinScore = Annotated[
@@ -130,6 +137,13 @@ Exact = Annotated[
 ]
 
 # How to show
+
+Explain = Annotated[
+    bool,
+    typer.Option(
+        "--explain", metavar="", help="Say of each hit why it is there.", rich_help_panel=_SHOW
+    ),
+]
 
 HitsJson = Annotated[
     bool, typer.Option("--json", metavar="", help="One document.", rich_help_panel=_SHOW)

@@ -21,7 +21,7 @@ from searchengine.cli.render import (
     tell,
 )
 from searchengine.cli.session import session_of
-from searchengine.types import GroupBy, MediaItem, Score, SearchResult, Segment
+from searchengine.types import GroupBy, MediaItem, Mode, Score, SearchResult, Segment
 
 NOTHING_FOUND = 1
 
@@ -53,9 +53,11 @@ def query(
     k: opt.Count = 10,
     offset: opt.Offset = 0,
     group: opt.Group = GroupBy.ITEM,
-    score: opt.ScoreBy = Score.RANK,
+    score: opt.ScoreBy = Score.CALIBRATED,
+    mode: opt.ModeBy = Mode.SUM,
     min_score: opt.MinScore = None,
     exact: opt.Exact = False,
+    explained: opt.Explain = False,
     as_json: opt.HitsJson = False,
     as_jsonl: opt.HitsJsonl = False,
     as_csv: opt.HitsCsv = False,
@@ -94,10 +96,10 @@ def query(
         like,
         weight,
     )
-    ranking = _ranking(to, where, path, k, offset, group, score, min_score, exact)
+    ranking = _ranking(to, where, path, k, offset, group, score, min_score, exact, explained)
     session = session_of(ctx).using(collection, encoder, device)
     with stdin_read(asked) as read, session.engine() as engine:
-        result = engine.search(**read.keywords(), **ranking)
+        result = engine.search(**read.keywords(), **ranking, mode=mode)
     _answer(result, asked.parts(), form, open_best)
 
 
@@ -110,9 +112,10 @@ def similar(
     k: opt.Count = 10,
     offset: opt.Offset = 0,
     group: opt.Group = GroupBy.ITEM,
-    score: opt.ScoreBy = Score.RANK,
+    score: opt.ScoreBy = Score.CALIBRATED,
     min_score: opt.MinScore = None,
     exact: opt.Exact = False,
+    explained: opt.Explain = False,
     as_json: opt.HitsJson = False,
     as_jsonl: opt.HitsJsonl = False,
     as_csv: opt.HitsCsv = False,
@@ -124,7 +127,7 @@ def similar(
     """Find what is nearest to an item of the collection, without that item."""
     form = _format(as_json, as_jsonl, as_csv, as_paths, as_zero)
     _may_open(open_best)
-    ranking = _ranking(to, where, path, k, offset, group, score, min_score, exact)
+    ranking = _ranking(to, where, path, k, offset, group, score, min_score, exact, explained)
     with session_of(ctx).using(collection).engine() as engine:
         result = engine.similar(item_id, **ranking)
     _answer(result, Asked(like=(item_id,)).parts(), form, open_best)
@@ -164,6 +167,7 @@ def _ranking(
     score: Score,
     min_score: float | None,
     exact: bool,
+    explained: bool,
 ) -> dict[str, Any]:
     """As ``Engine.search`` takes it."""
     return {
@@ -176,6 +180,7 @@ def _ranking(
         "score": score,
         "min_score": min_score,
         "exact": exact,
+        "explain": explained,
     }
 
 
@@ -194,6 +199,8 @@ def _answer(
     if not result.hits:
         say("nothing found")
         raise typer.Exit(NOTHING_FOUND)
+    if result.relevant is False:
+        say("nothing relevant: even the best is no nearer than strangers are")
     if open_best:
         typer.launch(result.hits[0].item.path)
 

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import category
 
-from searchengine.types import Hit, MediaItem, Modality, SearchResult, Segment, SpanUnit
+from searchengine.types import (
+    Explanation,
+    Hit,
+    MediaItem,
+    Modality,
+    SearchResult,
+    Segment,
+    SpanUnit,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,12 +125,29 @@ def _plain_table(
 
 
 def print_hits(result: SearchResult) -> None:
-    """The answers, best first."""
+    """The answers, best first, and why each is there when that was asked for."""
     if on_terminal():
         _rich_hits(result)
     else:
         titles = ("#", "modality", "score", "similarity", "path", "segment", "about")
         _plain_table(titles, [_plain_row(hit) for hit in result], right=_NUMBERS)
+    for hit in result:
+        if hit.explain:
+            tell(f"#{hit.rank}  {_reason(hit, hit.explain)}")
+
+
+def _reason(hit: Hit, why: Explanation) -> str:
+    """``score 4.1 = (0.62 - 0.21) / 0.10, nearer than 99.8 % ...; text 0.62 (4.1)``."""
+    share = (
+        "" if hit.percentile is None else f", nearer than {100 * hit.percentile:.1f} % of its kind"
+    )
+    parts = ", ".join(
+        f"{part.modality.value}{'' if part.weight == 1 else f' x {part.weight:g}'} "
+        f"{part.similarity:.3f} ({part.score:+.1f})"
+        for part in why.parts
+    )
+    sum_ = f"({why.closeness:.3f} - {why.mean:.3f}) / {why.deviation:.3f}"
+    return f"{sum_}{share}; parts: {parts}; searched: {why.method}"
 
 
 _NUMBERS = ("#", "score", "similarity")

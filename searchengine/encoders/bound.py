@@ -87,6 +87,9 @@ class Bound:
         self.identity = f"{base.identity}+{sensor.name}@{digest[:12]}"
         self.dim = base.dim
         self.modalities = base.modalities | {sensor.modality}
+        self.centers: Mapping[Modality, FloatArray] = {
+            m: c for m, c in base.centers.items() if m is not sensor.modality
+        }
 
     def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:
         own = info.modality is self._sensor.modality

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy.typing as npt
@@ -18,13 +18,15 @@ class Encoder(Protocol):
 
     ``name`` is what users type. ``identity`` also names the weights and every preprocessing
     option: vectors of different identities are never compared. ``dim`` is the length of a
-    vector. Threads may share an encoder.
+    vector. ``centers`` are the means of a modality's vectors, float32 (dim,), for those that are
+    known beforehand. Threads may share an encoder.
     """
 
     name: str
     identity: str
     dim: int
     modalities: frozenset[Modality]
+    centers: Mapping[Modality, FloatArray]
 
     def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:
         """What must be decoded of that part (None: all) of a file."""

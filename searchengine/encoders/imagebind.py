@@ -5,7 +5,7 @@ The weights are Meta's, CC BY-NC-SA 4.0: for non-commercial use only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,7 @@ class ImageBindEncoder:
         chosen = self._options.identity()
         self.identity = f"{weights.name}@{weights.identity}" + (f"?{chosen}" if chosen else "")
         self.dim = config.out_embed_dim
+        self.centers: Mapping[Modality, FloatArray] = {}
         self.towers = Towers(folder, config, device, self._options.precision)
 
     def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:

@@ -53,10 +53,7 @@ _ENCODERS: dict[str, tuple[EncoderInfo, Load]] = {
         EncoderInfo(
             name="starter",
             dim=384,
-            modalities=(
-                *(Modality.TEXT, Modality.IMAGE, Modality.VIDEO, Modality.AUDIO),
-                *(Modality.THERMAL, Modality.IMU),
-            ),
+            modalities=tuple(Modality),
             licence="Apache-2.0 weights, some trained on CC BY recordings (docs/starter.md)",
             summary="small, offline, on any CPU; everyday things and sounds",
         ),

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from searchengine.encoders.encoder import Prepared
 from searchengine.encoders.pool import pooled
-from searchengine.errors import EncoderError, UnsupportedModality
+from searchengine.errors import EncoderError
 from searchengine.types import (
+    DepthMap,
     FloatArray,
     Frames,
     ImuRecording,
@@ -41,7 +42,7 @@ AT_ONCE = 4
 MAX_AMPLITUDE = 1e30
 
 #: Digest of every weight and of the preprocessing; a test holds it to the files.
-IDENTITY = "starter-3@c3eb658d82fd"
+IDENTITY = "starter-3@99ac61435e2f"
 
 #: Token ids, or an array (pieces, ...), to unit vectors float32 (n, 384).
 Tower: TypeAlias = Callable[[Any], FloatArray]
@@ -53,10 +54,11 @@ class Starter:
     name = "starter"
     identity = IDENTITY
     dim = 384
-    modalities = frozenset(Modality) - {Modality.DEPTH}
+    modalities = frozenset(Modality)
 
     def __init__(self) -> None:
         self._towers: dict[Modality, Tower] = {}
+        self.centers: Mapping[Modality, FloatArray] = {}
         self._lock = threading.Lock()
 
     def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:
@@ -75,11 +77,6 @@ class Starter:
 
         Raises EncoderError for what holds nothing, or no numbers.
         """
-        if modality not in self.modalities:
-            raise UnsupportedModality(
-                f"starter does not encode {modality}; leave such files out with --exclude, or "
-                "choose what to take with --include"
-            )
         try:
             return _prepared(media, modality)
         except ValueError as error:
@@ -114,6 +111,10 @@ def _prepared(media: Media, modality: Modality) -> Prepared:
             return _pictures(media[None])
         case Waveform() if modality is Modality.AUDIO:
             return _log_mel(media)
+        case DepthMap() if modality is Modality.DEPTH:
+            from searchengine.models.starter import depth
+
+            return depth.prepare(media)[None]
         case ThermalImage() if modality is Modality.THERMAL:
             from searchengine.models.starter import thermal
 
@@ -186,6 +187,10 @@ def _load(modality: Modality) -> Tower:
             from searchengine.models.starter.audio import load_audio
 
             return _on_arrays(load_audio())
+        case Modality.DEPTH:
+            from searchengine.models.starter.depth import load_depth
+
+            return _on_arrays(load_depth())
         case Modality.THERMAL:
             from searchengine.models.starter.thermal import load_thermal
 

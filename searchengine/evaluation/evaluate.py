@@ -21,6 +21,7 @@ from searchengine.encoders.encoder import Encoder
 from searchengine.engine import Engine
 from searchengine.errors import DecodeError, NothingPublished, UnsupportedMedia
 from searchengine.evaluation.labels import MARK, Descriptions, read_descriptions, sentences
+from searchengine.evaluation.mixed import Mixed, mixed
 from searchengine.evaluation.pairs import CAPTIONS, LABELS, Kind, Pair, Side, compare, side
 from searchengine.media.metadata import NAME
 from searchengine.media.options import MediaOptions
@@ -40,6 +41,7 @@ class Evaluation:
     items: dict[str, int]
     sentences: dict[str, tuple[str, ...]]
     pairs: tuple[Pair, ...]
+    mixed: tuple[Mixed, ...]
     failures: tuple[Failure, ...]
     unlisted: int
     seconds: float
@@ -84,6 +86,7 @@ def evaluate(
         found = _found(engine, top)
         named = {name: one for name, one in found.items() if name in described.rows}
         pairs = tuple(_pairs(engine, named, described, words))
+        lists = _mixed(engine, named, described, words)
         used = engine.encoder()
     return Evaluation(
         used.name,
@@ -91,6 +94,7 @@ def evaluate(
         items=dict(Counter(one.item.modality.value for one in named.values())),
         sentences=words,
         pairs=pairs,
+        mixed=lists,
         failures=_failures(top, described, report.failures, named),
         unlisted=len(found.keys() - described.names),
         seconds=time.perf_counter() - start,
@@ -126,6 +130,21 @@ def _pairs(
         yield from _with_captions(engine, found, about)
     for one in sides:
         yield compare(one, one, Kind.WITHIN)
+
+
+def _mixed(
+    engine: Engine,
+    found: Mapping[str, _Found],
+    about: Descriptions,
+    words: Mapping[str, Sequence[str]],
+) -> tuple[Mixed, ...]:
+    """Of lists over all modalities, where there is more than one."""
+    items = [found[name].item for name, row in about.rows.items() if row.labels and name in found]
+    if len({item.modality for item in items}) < 2:
+        return ()
+    topics = {found[name].item.id: row.labels for name, row in about.rows.items() if name in found}
+    asking = words if Modality.TEXT in engine.encoder().modalities else {}
+    return mixed(engine, items, topics, asking)
 
 
 def _with_labels(

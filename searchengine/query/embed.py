@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,23 +14,44 @@ from searchengine.store.snapshot import Snapshot
 from searchengine.types import Collection, FloatArray, Modality, QueryPart
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One part of a query as a vector float32 (d,) of length 1."""
+
+    vector: FloatArray
+    modality: Modality
+    weight: float
+
+
 def embed_parts(
     parts: Sequence[QueryPart], encoder: Encoder, catalog: Catalog, snapshot: Snapshot
-) -> tuple[FloatArray, frozenset[Modality]]:
-    """Unit vector float32 (d,), and the modalities it came from.
-
-    Each part is normalised, weighted, summed, and the sum normalised. Raises EmptyQuery when
-    there is nothing to sum or the parts cancel out.
-    """
+) -> list[Part]:
+    """Raises EmptyQuery when there is nothing to search for."""
     if not parts:
         raise EmptyQuery("nothing to search for: give some text, a file or an item")
-    total = np.zeros(snapshot.collection.dim, np.float32)
-    modalities: set[Modality] = set()
+    embedded = []
     for part in parts:
-        vector, of = _stored(part.like, catalog, snapshot) if part.like else _encoded(part, encoder)
-        total += np.float32(part.weight) * vector
-        modalities.add(of)
-    return _unit(total), frozenset(modalities)
+        stored = part.like is not None
+        vector, of = _stored(part, catalog, snapshot) if stored else _encoded(part, encoder)
+        embedded.append(Part(vector, of, part.weight))
+    return embedded
+
+
+def composed(parts: Sequence[Part]) -> FloatArray:
+    """Unit vector float32 (d,): each part weighted, summed, and the sum normalised.
+
+    Raises EmptyQuery when the parts cancel out.
+    """
+    total = np.sum([np.float32(part.weight) * part.vector for part in parts], axis=0)
+    if not np.linalg.norm(total) > 1e-6:
+        raise EmptyQuery("the parts of the query cancel out; change a weight")
+    return unit(total)
+
+
+def unit(vector: FloatArray) -> FloatArray:
+    """Of length 1; ``vector`` is not 0."""
+    scaled: FloatArray = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return scaled
 
 
 def embed_media(part: QueryPart, encoder: Encoder) -> FloatArray:
@@ -51,24 +73,25 @@ def _encoded(part: QueryPart, encoder: Encoder) -> tuple[FloatArray, Modality]:
         raise EmptyQuery("a part of the query is empty")
     prepared = [encoder.preprocess(media, part.modality) for media in part.media]
     vectors = encoder.encode(prepared, part.modality)
-    return _unit(vectors.mean(axis=0)), part.modality
+    return _mean(vectors, "the segments of a part"), part.modality
 
 
-def _stored(item_id: int, catalog: Catalog, snapshot: Snapshot) -> tuple[FloatArray, Modality]:
+def _stored(part: QueryPart, catalog: Catalog, snapshot: Snapshot) -> tuple[FloatArray, Modality]:
     try:
-        item, segments = catalog.item(snapshot.collection, item_id)
+        item, segments = catalog.item(snapshot.collection, part.like or 0)
     except KeyError:
-        raise QueryError(f"no item {item_id} in collection {snapshot.collection.name!r}") from None
+        name = snapshot.collection.name
+        raise QueryError(f"no item {part.like} in collection {name!r}") from None
     ids = np.array([s.id for s in segments if s.modality == item.modality], np.int64)
     table = snapshot.tables.get(item.modality)
     vectors = table.vectors(ids) if table else np.empty((0, 0), np.float32)
     if not len(vectors):
-        raise QueryError(f"item {item_id} has no vectors; index it again")
-    return _unit(vectors.mean(axis=0)), item.modality
+        raise QueryError(f"item {part.like} has no vectors; index it again")
+    return _mean(vectors, f"the segments of item {part.like}"), item.modality
 
 
-def _unit(vector: FloatArray) -> FloatArray:
-    length = float(np.linalg.norm(vector))
-    if length < 1e-6:
-        raise EmptyQuery("the parts of the query cancel out; change a weight")
-    return (vector / length).astype(np.float32)
+def _mean(vectors: FloatArray, what: str) -> FloatArray:
+    mean = vectors.mean(axis=0)
+    if not np.linalg.norm(mean) > 1e-6:
+        raise EmptyQuery(f"{what} cancel out")
+    return unit(mean)

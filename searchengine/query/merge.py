@@ -5,7 +5,26 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from searchengine.types import GroupBy, Neighbors, Score
+import numpy as np
+import numpy.typing as npt
+
+from searchengine.types import FloatArray, GroupBy, Modality, Score
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """What one modality offers, best first.
+
+    ``ids`` and ``items`` int64 (n,); ``scores``, raw cosines ``similarities`` and cosines with
+    what was searched for ``closeness``, float32 (n,).
+    """
+
+    ids: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int64]
+    scores: FloatArray
+    similarities: FloatArray
+    closeness: FloatArray
+    modality: Modality
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,24 +35,33 @@ class Ranked:
     item: int
     similarity: float
     score: float
+    closeness: float
+    modality: Modality
 
 
 def merge(
-    lists: Sequence[Neighbors], score: Score, group_by: GroupBy, without: Collection[int] = ()
+    lists: Sequence[Candidates], score: Score, group_by: GroupBy, without: Collection[int] = ()
 ) -> list[Ranked]:
-    """Merge neighbours of several modalities, best first.
+    """Merge what several modalities offer, best first.
 
-    Cosines of different modality pairs are on different scales (the modality gap), so the
-    best of each modality come first, then the second best, and so on: ``score`` is 1 / rank
-    within the hit's own modality. Equal ranks keep the order of ``lists``. ``Score.COSINE``
-    orders by raw similarity instead. Grouped by item, each item comes once, by its best
-    segment; the items ``without`` are left out.
+    Scores are comparable between modalities when they are calibrated (see calibrate.py), and
+    raw cosines are taken as if they were; for ``Score.RANK`` the best of each modality come
+    first, then the second best, and so on: 1 / rank within the hit's own modality. Equals keep
+    the order of ``lists``. Grouped by item, each item comes once, by its best segment; the
+    items ``without`` are left out.
     """
     ranked = [
-        Ranked(segment, item, similarity, similarity if score is Score.COSINE else 1.0 / rank)
-        for neighbors in lists
-        for rank, (segment, item, similarity) in enumerate(
-            _grouped(_rows(neighbors), group_by, without), start=1
+        Ranked(
+            segment,
+            item,
+            similarity,
+            1.0 / rank if score is Score.RANK else own,
+            closeness,
+            one.modality,
+        )
+        for one in lists
+        for rank, (segment, item, similarity, own, closeness) in enumerate(
+            _grouped(_rows(one), group_by, without), start=1
         )
     ]
     ranked.sort(key=lambda hit: -hit.score)
@@ -43,14 +71,15 @@ def merge(
     return [hit for hit in ranked if _new(hit.item, seen)]
 
 
-def _rows(neighbors: Neighbors) -> Iterator[tuple[int, int, float]]:
-    columns = (neighbors.ids, neighbors.items, neighbors.similarities)
+_Row = tuple[int, int, float, float, float]
+
+
+def _rows(one: Candidates) -> Iterator[_Row]:
+    columns = (one.ids, one.items, one.similarities, one.scores, one.closeness)
     return zip(*(column.tolist() for column in columns), strict=True)
 
 
-def _grouped(
-    rows: Iterable[tuple[int, int, float]], group_by: GroupBy, without: Collection[int]
-) -> Iterator[tuple[int, int, float]]:
+def _grouped(rows: Iterable[_Row], group_by: GroupBy, without: Collection[int]) -> Iterator[_Row]:
     seen = set(without)
     for row in rows:
         if row[1] not in without and (group_by is GroupBy.NONE or _new(row[1], seen)):

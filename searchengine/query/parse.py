@@ -22,6 +22,7 @@ from searchengine.types import (
     GroupBy,
     Media,
     Modality,
+    Mode,
     PathGlob,
     Query,
     QueryPart,
@@ -101,9 +102,11 @@ def build_query(
     filter: str | None = None,
     path: str | None = None,
     group_by: str = GroupBy.ITEM,
-    score: str = Score.RANK,
+    score: str = Score.CALIBRATED,
+    mode: str = Mode.SUM,
     min_score: float | None = None,
     exact: bool = False,
+    explain: bool = False,
 ) -> Query:
     """Raises QueryError for a name that does not exist, InvalidFilter for the filter."""
     conditions: list[Condition] = [parse_filter(filter)] if filter else []
@@ -116,8 +119,10 @@ def build_query(
         And(tuple(conditions)) if conditions else None,
         _named(GroupBy, group_by, "group_by"),
         _named(Score, score, "score"),
+        _named(Mode, mode, "mode"),
         min_score,
         exact,
+        explain,
     )
 
 

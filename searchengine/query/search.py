@@ -14,17 +14,18 @@ import numpy.typing as npt
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import QueryError
 from searchengine.query.embed import check_encoder, embed_parts
-from searchengine.query.merge import Ranked, merge
+from searchengine.query.explain import explain, is_relevant
+from searchengine.query.merge import Candidates, Ranked, merge
+from searchengine.query.question import Hunt, Question, pose
 from searchengine.store.catalog import Catalog
 from searchengine.store.library import Library
 from searchengine.store.snapshot import Snapshot
 from searchengine.types import (
     Collection,
-    FloatArray,
     GroupBy,
     Hit,
     Modality,
-    Neighbors,
+    Mode,
     Query,
     SearchResult,
 )
@@ -49,22 +50,24 @@ def search(
     with clock("open"):
         snapshot = library.snapshot(collection)
     with clock("encode"):
-        vector, asked = embed_parts(query.parts, encoder, library.catalog, snapshot)
+        parts = embed_parts(query.parts, encoder, library.catalog, snapshot)
     with clock("filter"):
         allowed = library.catalog.allowed(collection, query.where) if query.where else None
-    wanted = query.offset + query.k
-    depths = _first_depths(query, snapshot)
+    with clock("pose"):
+        depths = _first_depths(query, snapshot)
+        question = pose(query, parts, snapshot, depths, encoder.centers)
     while True:
         with clock("search"):
-            lists = _neighbors(query, vector, asked, snapshot, allowed, depths)
+            lists = _candidates(query, question, snapshot, allowed, depths)
         with clock("merge"):
             ranked = merge(lists, query.score, query.group_by, without=_asked_items(query))
-        if len(ranked) >= wanted or all(len(one.ids) < depths[one.modality] for one in lists):
+        if len(ranked) >= query.offset + query.k or _is_all(lists, depths):
             break
         depths = {modality: depth * 4 for modality, depth in depths.items()}
     with clock("hydrate"):
-        hits = _hits(query, ranked, library.catalog)
-    return SearchResult(hits, snapshot.generation, clock.seconds)
+        hits = _hits(query, question, ranked, library.catalog, snapshot)
+    relevant = is_relevant(query, ranked, snapshot)
+    return SearchResult(hits, snapshot.generation, clock.seconds, relevant=relevant)
 
 
 def check_query(query: Query) -> None:
@@ -89,26 +92,32 @@ def _first_depths(query: Query, snapshot: Snapshot) -> dict[Modality, int]:
     return depths
 
 
-def _neighbors(
+def _candidates(
     query: Query,
-    vector: FloatArray,
-    asked: frozenset[Modality],
+    question: Question,
     snapshot: Snapshot,
     allowed: Allowed,
     depths: dict[Modality, int],
-) -> list[Neighbors]:
+) -> list[Candidates]:
     nothing = np.empty(0, np.int64)
-    return [
-        snapshot.tables[modality].search(
-            vector,
+    hunts = [
+        Hunt(
+            snapshot.tables[modality],
+            modality,
             depth,
-            modality=modality,
-            same_modality=asked == {modality},
-            allowed=None if allowed is None else allowed.get(modality, nothing),
-            exact=query.exact,
+            None if allowed is None else allowed.get(modality, nothing),
+            query.exact,
         )
         for modality, depth in depths.items()
     ]
+    if query.mode is Mode.ALL:
+        return [hunt.all(question) for hunt in hunts]
+    return [hunt.added(question) for hunt in hunts]
+
+
+def _is_all(lists: Sequence[Candidates], depths: dict[Modality, int]) -> bool:
+    """Whether looking deeper would find no more."""
+    return all(len(one.ids) < depths[one.modality] for one in lists)
 
 
 def _asked_items(query: Query) -> set[int]:
@@ -116,7 +125,13 @@ def _asked_items(query: Query) -> set[int]:
     return {part.like for part in query.parts if part.like is not None}
 
 
-def _hits(query: Query, ranked: Sequence[Ranked], catalog: Catalog) -> tuple[Hit, ...]:
+def _hits(
+    query: Query,
+    question: Question,
+    ranked: Sequence[Ranked],
+    catalog: Catalog,
+    snapshot: Snapshot,
+) -> tuple[Hit, ...]:
     """The page asked for; what was deleted since the generation was pinned is passed over."""
     if query.min_score is not None:
         ranked = [hit for hit in ranked if hit.similarity >= query.min_score]
@@ -127,8 +142,17 @@ def _hits(query: Query, ranked: Sequence[Ranked], catalog: Catalog) -> tuple[Hit
             break
         lost = {hit.id for hit in page} - found.keys()
         ranked = [hit for hit in ranked if hit.id not in lost]
+    why = explain(question, page, snapshot) if query.explain else {}
     return tuple(
-        Hit(rank, hit.score, hit.similarity, found[hit.id].item, found[hit.id].segment)
+        Hit(
+            rank,
+            hit.score,
+            hit.similarity,
+            found[hit.id].item,
+            found[hit.id].segment,
+            question.aims[hit.modality].percentile(hit.closeness),
+            why.get(hit.id),
+        )
         for rank, hit in enumerate(page, start=query.offset + 1)
     )
 

@@ -6,6 +6,7 @@ generations and removes its files.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ IdArray = npt.NDArray[np.int64]
 
 #: Generations a reader may see vanish while opening them before it gives up.
 ATTEMPTS = 10
+
+#: Vectors that stand for all of a modality, read in runs: a thousand single rows of a cold disk
+#: take a thousand seeks.
+BACKGROUND, RUN = 1_024, 16
 
 
 class Snapshot:
@@ -153,6 +158,15 @@ class VectorTable:
         """How all but the delta is searched."""
         return "exact" if self.index is None else describe(self.index)
 
+    @functools.cached_property
+    def background(self) -> FloatArray:
+        """Up to 1,024 vectors float32 (n, d), spread evenly over the ones that are not deleted."""
+        ids = self.shards.ids()
+        if len(ids) > BACKGROUND:
+            starts = np.linspace(0, len(ids) - RUN, BACKGROUND // RUN).astype(np.int64)
+            ids = ids[(starts[:, None] + np.arange(RUN)).ravel()]
+        return self.vectors(ids)
+
     def search(
         self,
         query: FloatArray,
@@ -162,20 +176,32 @@ class VectorTable:
         same_modality: bool,
         allowed: IdArray | None = None,
         exact: bool = False,
+        beside: FloatArray | None = None,
     ) -> Neighbors:
         """The ``count`` nearest to ``query`` float32 (d,) of length 1, by exact cosine.
 
-        ``allowed`` (ascending) restricts the answers; ``exact`` compares every vector.
+        ``allowed`` (ascending) restricts the answers; ``exact`` compares every vector. Those
+        found are also compared with each of ``beside`` float32 (p, d).
         """
         if exact or (allowed is not None and len(allowed) <= self._recipe.exact_allowed):
-            keys, similarities = self._scan(query, count, allowed)
+            ids = self._scan(query, count, allowed)
         else:
-            keys, similarities = self._rerank(
-                query, self._candidates(query, count, same_modality, allowed)
-            )
-        order = np.argsort(-similarities, kind="stable")[:count]  # equal ones by ascending id
+            ids = self._candidates(query, count, same_modality, allowed)
+        directions = query[None] if beside is None else np.concatenate([query[None], beside])
+        keys, similarities = self.compare(ids, directions)
+        order = np.argsort(-similarities[0], kind="stable")[:count]  # equal ones by ascending id
         ids, items = keys[:, order]
-        return Neighbors(ids, items, similarities[order], modality)
+        first, *others = similarities[:, order]
+        rest = np.stack(others) if others else np.empty((0, len(ids)), np.float32)
+        return Neighbors(ids, items, first, modality, rest)
+
+    def compare(self, ids: IdArray, directions: FloatArray) -> tuple[IdArray, FloatArray]:
+        """Keys (2, n) of those of ``ids`` that are alive, and their cosines (p, n) with each of
+        ``directions`` float32 (p, d), by ascending id."""
+        keys, vectors = self._gather(ids)
+        if not len(vectors):
+            return keys, np.empty((len(directions), 0), np.float32)
+        return keys, directions @ vectors.T
 
     def vectors(self, ids: IdArray) -> FloatArray:
         """Stored vectors float32 (n, d) of those ``ids`` that are here and alive, ascending."""
@@ -208,16 +234,10 @@ class VectorTable:
     def _gather(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
         return self.shards.gather(ids if not len(self._dead) else np.setdiff1d(ids, self._dead))
 
-    def _rerank(self, query: FloatArray, ids: IdArray) -> tuple[IdArray, FloatArray]:
-        """Keys (2, n) and cosines (n,), by ascending id."""
-        keys, vectors = self._gather(ids)
-        return keys, vectors @ query if len(vectors) else np.empty(0, np.float32)
-
-    def _scan(
-        self, query: FloatArray, count: int, allowed: IdArray | None
-    ) -> tuple[IdArray, FloatArray]:
+    def _scan(self, query: FloatArray, count: int, allowed: IdArray | None) -> IdArray:
+        """Ids of the ``count`` nearest of all; all that are allowed when they are few."""
         if allowed is not None and len(allowed) <= self._recipe.exact_allowed:
-            return self._rerank(query, allowed)
+            return allowed
         ids, similarities = np.empty(0, np.int64), np.empty(0, np.float32)
         for block_ids, block in without(self.shards.blocks(), self._dead):
             if allowed is not None:
@@ -227,8 +247,7 @@ class VectorTable:
             similarities = np.concatenate([similarities, block.astype(np.float32) @ query])
             best = np.argsort(-similarities, kind="stable")[:count]
             ids, similarities = ids[best], similarities[best]
-        order = np.argsort(ids)
-        return self.shards.keys(ids), similarities[order]
+        return ids
 
 
 def _open_files(

@@ -22,7 +22,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photographs, sounds, videos and texts of nine subjects, and a broken sound."""
+    """Media of twelve subjects in six modalities, and a broken sound."""
     folder = tmp_path_factory.mktemp("set")
     subprocess.run([sys.executable, SCRIPT, folder, "--modalities", "3"], check=True)
     (folder / "broken.wav").write_bytes(b"RIFF, but no more")
@@ -51,7 +51,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_every_row_of_the_made_set_names_a_licence(dataset: Path) -> None:
     lines = (dataset / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
     rows: list[dict[str, Any]] = [json.loads(line) for line in lines][:-1]
-    assert 30 <= len(rows) <= 50 and len({row["modality"] for row in rows}) == 4
+    assert 40 <= len(rows) <= 60 and len({row["modality"] for row in rows}) == 6
     for row in rows:
         assert row["author"] and row["source"] and row["licence"] and row["labels"]
         assert (dataset / row["file_name"]).is_file()
@@ -68,10 +68,10 @@ def test_the_starter_is_better_than_chance_at_every_pair(run: Run, dataset: Path
     across = {(p["query"], p["target"]): p for p in found["pairs"] if p["kind"] == "across"}
     assert across.keys() == {
         (a, b) for a in found["items"] for b in found["items"] if a != b
-    } and len(across) == 12  # fmt: skip
+    } and len(across) == 30  # fmt: skip
     for pair in found["pairs"]:
-        if pair["score"] is None:  # the three videos are of three subjects
-            assert pair["query"] == pair["target"] == "video"
+        if pair["score"] is None or pair["score"]["queries"] < 3:
+            assert {pair["query"], pair["target"]} & {"video", "depth", "thermal"}
             continue
         measured, chance = pair["score"]["measured"], pair["score"]["chance"]
         assert measured["map"] > chance["map"] + 0.1, pair
@@ -89,15 +89,17 @@ def test_a_person_reads_a_table_beside_chance(run: Run, dataset: Path, tmp_path:
     prompt = ("--prompt", "this is {label}", "--labels", words)
     result = run(dataset, *prompt, "--by-label")
     assert result.exit_code == 0 and result.stderr == ""
-    head, table, within, by_label, left_out = result.stdout.split("\n\n")
-    assert head.startswith("starter-") and "9 labels" in head
+    head, table, within, mixed, shares, by_label, left_out = result.stdout.split("\n\n")
+    assert head.startswith("starter-") and "12 labels" in head
     titles = ["query", "target", "queries", "gallery", "recall@1", "recall@5", "mAP", "accuracy"]
     lines = table.splitlines()
     assert lines[0].split() == titles and max(map(len, lines)) < 80
-    assert len(lines) == 1 + 2 * (12 + 4 + 4 + 8)
+    assert len(lines) == 1 + 2 * (30 + 6 + 6 + 12) - 4  # where nothing belongs together
     row = next(line for line in lines if line.split()[:2] == ["image", "labels"])
-    assert row.split()[2:6] == ["14", "of", "14", "9"] and row.split()[6] == row.split()[-1]
+    assert row.split()[2:6] == ["15", "of", "15", "12"] and row.split()[6] == row.split()[-1]
     assert "itself" in within and any(line.startswith("train") for line in by_label.splitlines())
+    assert [line.split()[0] for line in mixed.splitlines()[2:]] == ["calibrated", "rank", "cosine"]
+    assert "relevant" in shares and "%" in shares
     assert left_out.startswith("1 file left out:") and "broken.wav: " in left_out
 
 

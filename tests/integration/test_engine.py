@@ -103,7 +103,7 @@ def test_a_hit_names_its_segment(engine: Engine, media: Path) -> None:
 
 def test_results_come_from_every_modality_in_turn(engine: Engine, media: Path) -> None:
     engine.index([media], workers=0)
-    hits = engine.search(text="creature1", k=4).hits
+    hits = engine.search(text="creature1", k=4, score="rank").hits
     assert {hit.segment.modality for hit in hits} == {"text", "image", "video", "audio"}
     assert [hit.rank for hit in hits] == [1, 2, 3, 4]
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)

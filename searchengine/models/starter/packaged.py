@@ -17,6 +17,7 @@ DIGESTS = {
     ),
     "image_words.safetensors": "78e484134bbeb1174bae0571953d420adc2d570d91835a13ed4724aa9d83697f",
     "audio.safetensors": "93252a97a785caa58fa1fec3c60c61af03d54cee5d49adf21ba2e0ef8fc637aa",
+    "depth.safetensors": "679d8754b894070bb9f96db7349ee6d23476bc7f08af275013f27f2d902dd5e0",
     "imu.safetensors": "7070adf97a16f050da69f58ec3aaabb4b7ee6ab8b33b1adc5a48736af1db43c3",
     "thermal.safetensors": "2ba8980bd66d7d9ef46a24ffce8bc0200792f84a4a1f37527a6e020b5d10b0d6",
 }

@@ -17,7 +17,7 @@ from searchengine.demo import corpus
 from searchengine.media.metadata import read_metadata
 from searchengine.media.modality import decide
 
-MAX_BYTES = 10_000_000
+MAX_BYTES = 15_000_000
 MAX_VIDEO_BYTES = 1_200_000
 NOTICE = Path(__file__).parents[3] / "NOTICE"
 FREE = re.compile(r"public domain|CC0-1\.0|CC BY \d\.\d|CC BY-SA \d\.\d|Apache-2\.0")

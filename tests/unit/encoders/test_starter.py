@@ -24,11 +24,10 @@ from searchengine.errors import (
     ConfigError,
     EncoderError,
     UnknownEncoder,
-    UnsupportedModality,
 )
 from searchengine.media.audio import read_audio
 from searchengine.media.image import read_image
-from searchengine.models.starter import audio, image, imu, packaged, text, thermal
+from searchengine.models.starter import audio, depth, image, imu, packaged, text, thermal
 from searchengine.types import (
     DepthMap,
     FloatArray,
@@ -66,6 +65,11 @@ def picture(seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.random.default_rng(seed).integers(0, 255, (90, 120, 3), dtype=np.uint8)
 
 
+def distances(seed: int = 0) -> DepthMap:
+    metres = np.random.default_rng(seed).uniform(0.5, 4, (48, 64)).astype(np.float32)
+    return DepthMap(metres, metres < 3.5)
+
+
 def warmth(seed: int = 0) -> ThermalImage:
     values = np.random.default_rng(seed).random((48, 64), np.float32)
     return ThermalImage(values, ThermalUnit.RELATIVE)
@@ -85,6 +89,7 @@ ONE_OF_EACH: dict[Modality, tuple[Media, Media]] = {
     Modality.IMAGE: (picture(), np.zeros((1, 1, 3), np.uint8)),
     Modality.VIDEO: (film(), film(5)),
     Modality.AUDIO: (noise(), Waveform(np.zeros((1, 10), np.float32), 8_000)),
+    Modality.DEPTH: (distances(), DepthMap(np.ones((1, 1), np.float32), np.ones((1, 1), np.bool_))),
     Modality.THERMAL: (warmth(), ThermalImage(np.zeros((1, 1), np.float32), ThermalUnit.KELVIN)),
     Modality.IMU: (motion(), ImuRecording(*np.zeros((2, 1, 3), np.float32), 1.0)),
 }
@@ -144,14 +149,6 @@ def test_frames_asked_for_lie_evenly_in_the_segment(starter: Starter) -> None:
     assert indices and len(indices) == FRAMES and all(100 <= i < 200 for i in indices)
 
 
-def test_what_it_cannot_encode_says_what_it_can(starter: Starter) -> None:
-    depth = DepthMap(np.ones((4, 4), np.float32), np.ones((4, 4), np.bool_))
-    with pytest.raises(UnsupportedModality, match="does not encode depth"):
-        starter.preprocess(depth, Modality.DEPTH)
-    with pytest.raises(EncoderError, match="empty"):
-        starter.preprocess("  ", Modality.TEXT)
-
-
 def choices(module: ModuleType) -> list[object]:
     """Every constant of a module with its name, save where its files lie."""
     names = sorted(name for name in vars(module) if name.isupper())
@@ -169,6 +166,7 @@ def choices(module: ModuleType) -> list[object]:
         (Modality.AUDIO, Waveform(np.full((2, 99), 3e38, np.float32), 8_000), "beyond any sound"),
         (Modality.AUDIO, Waveform(np.ones((1, 99), np.float32), 4_294_967_291), "too many"),
         (Modality.IMAGE, "a path", "str is not what image"),
+        (Modality.DEPTH, DepthMap(*np.zeros((2, 9, 9), np.float32)), "no distance"),
         (Modality.THERMAL, ThermalImage(np.full((2, 2), np.inf), ThermalUnit.KELVIN), "not finite"),
         (Modality.IMU, ImuRecording(*np.zeros((2, 0, 3), np.float32), 50.0), "no motion"),
         (Modality.IMU, ImuRecording(*np.full((2, 9, 3), np.nan, np.float32), 50.0), "not numbers"),
@@ -210,7 +208,7 @@ def test_a_film_is_the_mean_of_frames_spread_over_it(starter: Starter) -> None:
 
 
 def test_the_identity_names_these_very_weights() -> None:
-    modules = (text, image, audio, thermal, imu)
+    modules = (text, image, audio, depth, thermal, imu)
     named = [*packaged.DIGESTS.items(), *(c for m in modules for c in choices(m)), FRAMES]
     assert f"starter-3@{hashlib.sha256(repr(named).encode()).hexdigest()[:12]}" == IDENTITY
 
