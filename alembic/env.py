@@ -5,10 +5,17 @@ from __future__ import annotations
 from alembic import context
 from searchengine.store.tables import Base
 
+
+def ours(_object: object, name: str | None, kind: str, *_: object) -> bool:
+    """Not the tables that FTS5 keeps for itself."""
+    return not (kind == "table" and str(name).startswith("passages_index"))
+
+
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
     render_as_batch=True,
+    include_object=ours,
 )
 with context.begin_transaction():
     context.run_migrations()

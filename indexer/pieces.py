@@ -44,6 +44,7 @@ class Pending:
     segments: list[tuple[Modality, Span | None]]
     vectors: FloatArray
     missing: int
+    passages: list[str | None] = field(default_factory=list)
 
     def addition(self, recipe: str) -> Addition:
         compared = self.compared
@@ -60,6 +61,7 @@ class Pending:
             row=row_text(compared.file.row),
             segments=tuple(self.segments),
             vectors=self.vectors,
+            passages=tuple(self.passages),
             replaces=compared.known.id if compared.known else None,
         )
 

@@ -125,10 +125,11 @@ class Preparer:
             metadata=self._library.catalog.own_metadata(twin.id),
         )
         spans = [(s.modality, s.span) for s in segments]
+        said = self._library.catalog.passages([s.id for s in segments])
+        passages = [said.get(s.id) for s in segments]
         stacked = np.concatenate(vectors)
-        return Pending(compared, "", twin.sha256, item.modality, info, spans, stacked, 0).addition(
-            self._recipe
-        )
+        copy = Pending(compared, "", twin.sha256, item.modality, info, spans, stacked, 0, passages)
+        return copy.addition(self._recipe)
 
     def _embed(
         self, compared: Compared, key: str, sha256: str, modality: Modality
@@ -149,6 +150,7 @@ class Preparer:
         pending = Pending(
             compared, key, sha256, modality, outline.info, segments, vectors, len(segments)
         )
+        pending.passages = [None] * len(segments)
         start = 0
         for track, found in tracks:
             yield from self._pieces(pending, start, track, found.info, options)
@@ -165,6 +167,8 @@ class Preparer:
             for position, media in enumerate(
                 self._sandbox.decode(path, track, wanted, options), start + first
             ):
+                if isinstance(media, str):
+                    pending.passages[position] = media
                 yield Piece(pending, position, self._encoder.preprocess(media, track))
 
     def _wants_sound(self, modality: Modality) -> bool:

@@ -161,6 +161,7 @@ class Engine:
         min_score: float | None = None,
         exact: bool = False,
         explain: bool = False,
+        hybrid: bool = False,
         **parts: Given,
     ) -> SearchResult:
         """Find neighbours of what is given, across modalities.
@@ -188,6 +189,7 @@ class Engine:
             min_score=min_score,
             exact=exact,
             explain=explain,
+            hybrid=hybrid,
         )
         return search(query, self.encoder(), self._open(), collection)
 

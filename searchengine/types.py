@@ -338,7 +338,7 @@ class Query:
     """What is asked. ``targets`` None searches every modality that has something in it.
 
     Hits of a similarity below ``min_score`` are left out. ``explain`` says of every hit which
-    part matched how much.
+    part matched how much. ``hybrid`` also looks for the very words of the query.
     """
 
     parts: tuple[QueryPart, ...]
@@ -352,6 +352,7 @@ class Query:
     min_score: float | None = None
     exact: bool = False
     explain: bool = False
+    hybrid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

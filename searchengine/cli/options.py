@@ -136,6 +136,16 @@ Exact = Annotated[
     ),
 ]
 
+Hybrid = Annotated[
+    bool,
+    typer.Option(
+        "--hybrid",
+        metavar="",
+        help="Also look for the words themselves, in texts, captions, names and metadata.",
+        rich_help_panel=_HOW,
+    ),
+]
+
 # How to show
 
 Explain = Annotated[

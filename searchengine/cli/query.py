@@ -57,6 +57,7 @@ def query(
     mode: opt.ModeBy = Mode.SUM,
     min_score: opt.MinScore = None,
     exact: opt.Exact = False,
+    hybrid: opt.Hybrid = False,
     explained: opt.Explain = False,
     as_json: opt.HitsJson = False,
     as_jsonl: opt.HitsJsonl = False,
@@ -99,7 +100,7 @@ def query(
     ranking = _ranking(to, where, path, k, offset, group, score, min_score, exact, explained)
     session = session_of(ctx).using(collection, encoder, device)
     with stdin_read(asked) as read, session.engine() as engine:
-        result = engine.search(**read.keywords(), **ranking, mode=mode)
+        result = engine.search(**read.keywords(), **ranking, mode=mode, hybrid=hybrid)
     _answer(result, asked.parts(), form, open_best)
 
 

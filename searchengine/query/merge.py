@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,10 @@ class Ranked:
     score: float
     closeness: float
     modality: Modality
+
+    def scored(self, score: float) -> Ranked:
+        """The same in another order."""
+        return replace(self, score=score)
 
 
 def merge(

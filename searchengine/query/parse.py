@@ -107,6 +107,7 @@ def build_query(
     min_score: float | None = None,
     exact: bool = False,
     explain: bool = False,
+    hybrid: bool = False,
 ) -> Query:
     """Raises QueryError for a name that does not exist, InvalidFilter for the filter."""
     conditions: list[Condition] = [parse_filter(filter)] if filter else []
@@ -123,6 +124,7 @@ def build_query(
         min_score,
         exact,
         explain,
+        hybrid,
     )
 
 

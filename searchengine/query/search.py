@@ -15,6 +15,7 @@ from searchengine.encoders.encoder import Encoder
 from searchengine.errors import QueryError
 from searchengine.query.embed import check_encoder, embed_parts
 from searchengine.query.explain import explain, is_relevant
+from searchengine.query.hybrid import FLOOR, fuse, worded
 from searchengine.query.merge import Candidates, Ranked, merge
 from searchengine.query.question import Hunt, Question, pose
 from searchengine.store.catalog import Catalog
@@ -64,9 +65,14 @@ def search(
         if len(ranked) >= query.offset + query.k or _is_all(lists, depths):
             break
         depths = {modality: depth * 4 for modality, depth in depths.items()}
+    relevant = is_relevant(query, ranked, snapshot)
+    if query.hybrid:
+        with clock("words"):
+            said = worded(query, question, library.catalog, collection, snapshot, allowed)
+            by_words = merge(said, query.score, query.group_by, without=_asked_items(query))
+            ranked = fuse(ranked, by_words, query.group_by)
     with clock("hydrate"):
         hits = _hits(query, question, ranked, library.catalog, snapshot)
-    relevant = is_relevant(query, ranked, snapshot)
     return SearchResult(hits, snapshot.generation, clock.seconds, relevant=relevant)
 
 
@@ -84,6 +90,7 @@ def check_query(query: Query) -> None:
 def _first_depths(query: Query, snapshot: Snapshot) -> dict[Modality, int]:
     """How many segments of each target to begin with: more where several make one item."""
     wanted = query.offset + query.k + len(query.parts)
+    wanted = max(wanted, FLOOR) if query.hybrid else wanted
     depths = {}
     for modality in snapshot.modalities:
         if query.targets is None or modality in query.targets:

@@ -28,10 +28,12 @@ from searchengine.store.tables import (
     CollectionRow,
     FileRow,
     ItemRow,
+    PassageRow,
     RootRow,
     SegmentRow,
     TombstoneRow,
 )
+from searchengine.store.words import find_words
 from searchengine.types import (
     Collection,
     Condition,
@@ -211,6 +213,22 @@ class Catalog:
         )
         with Session(self._engine) as session:
             return _by_modality(session.execute(statement).all())
+
+    def find_words(
+        self, collection: Collection, words: str, count: int
+    ) -> list[tuple[Modality, int]]:
+        """Ids of segments that say any of the words, best first, with their modality."""
+        return find_words(self._readers.get(), collection, words, count)
+
+    def passages(self, segment_ids: Sequence[int]) -> dict[int, str]:
+        """The words of those segments that are texts."""
+        found: dict[int, str] = {}
+        with Session(self._engine) as session:
+            for start in range(0, len(segment_ids), CHUNK):
+                chosen = PassageRow.segment_id.in_(segment_ids[start : start + CHUNK])
+                rows = select(PassageRow.segment_id, PassageRow.passage).where(chosen)
+                found.update((segment, said) for segment, said in session.execute(rows) if said)
+        return found
 
     def hydrate(self, segment_ids: Sequence[int]) -> dict[int, Found]:
         """Segments with their items, by segment id; those deleted meanwhile are left out."""

@@ -12,6 +12,8 @@ from searchengine.types import FloatArray, Modality, Span
 class Addition:
     """An item with its segments and their ``vectors`` float32 (segments, d).
 
+    ``passages`` holds the words of each segment that is a text, else None.
+
     With ``replaces``, the id of the item it was before, that item keeps its id and gets these
     segments instead of its own.
     """
@@ -28,6 +30,7 @@ class Addition:
     row: str
     segments: tuple[tuple[Modality, Span | None], ...]
     vectors: FloatArray
+    passages: tuple[str | None, ...] = ()
     replaces: int | None = None
 
 

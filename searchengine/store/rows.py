@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from searchengine.store.change import Addition, Change, Update
@@ -18,10 +18,12 @@ from searchengine.store.tables import (
     FieldRow,
     ItemRow,
     LibraryRow,
+    PassageRow,
     RootRow,
     SegmentRow,
     TombstoneRow,
 )
+from searchengine.store.words import about, passage_rows
 from searchengine.types import Collection, Embeddings, Modality
 
 IdArray = npt.NDArray[np.int64]
@@ -159,8 +161,20 @@ def _update(session: Session, updates: Sequence[Update]) -> None:
     for change in updates:
         row = session.get_one(ItemRow, change.item_id)
         row.path, row.modified_ns, row.row = change.path, change.modified_ns, change.row
-        _insert(session, FieldRow, _fields(change.item_id, json.loads(row.metadata_), change.row))
+        metadata = json.loads(row.metadata_)
+        _insert(session, FieldRow, _fields(change.item_id, metadata, change.row))
+        _say(session, change, {**metadata, **json.loads(change.row)})
     session.flush()
+
+
+def _say(session: Session, change: Update, metadata: dict[str, Any]) -> None:
+    """Its first segment holds what is said about an item."""
+    first = select(func.min(SegmentRow.id)).where(SegmentRow.item_id == change.item_id)
+    held = PassageRow.segment_id == first.scalar_subquery()
+    session.execute(
+        update(PassageRow).where(held).values(about=about(change.path, metadata)),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def _add(session: Session, collection: Collection, numbered: Sequence[Numbered]) -> None:
@@ -171,6 +185,7 @@ def _add(session: Session, collection: Collection, numbered: Sequence[Numbered])
             values = _item(collection, n)
             session.execute(update(ItemRow).where(ItemRow.id == n.item_id).values(values))
     _insert(session, SegmentRow, [row for n in numbered for row in _segments(n)])
+    _insert(session, PassageRow, [row for n in numbered for row in _passages(n)])
     fields = [
         row for n in numbered for row in _fields(n.item_id, n.addition.metadata, n.addition.row)
     ]
@@ -208,6 +223,13 @@ def _segments(numbered: Numbered) -> Iterator[dict[str, Any]]:
             "end": span.end if span else None,
             "unit": str(span.unit) if span else None,
         }
+
+
+def _passages(numbered: Numbered) -> Iterator[dict[str, Any]]:
+    new = numbered.addition
+    passages = new.passages or (None,) * len(new.segments)
+    ids = numbered.segment_ids.tolist()
+    return passage_rows(new.path, new.metadata, new.row, ids, passages)
 
 
 def _fields(item_id: int, metadata: dict[str, Any], row: str) -> list[dict[str, Any]]:

@@ -112,6 +112,21 @@ class SegmentRow(Base):
     unit: Mapped[str | None] = mapped_column(String(8))
 
 
+class PassageRow(Base):
+    """Words of a segment: the ``passage`` of a text, and with an item's first segment what is said
+    ``about`` the item. ``passages_index`` is SQLite's full-text index of it."""
+
+    __tablename__ = "passages"
+    segment_id: Mapped[int] = mapped_column(
+        BigInteger,
+        ForeignKey("segments.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    passage: Mapped[str] = mapped_column(Text)
+    about: Mapped[str] = mapped_column(Text)
+
+
 class FileRow(Base):
     """A file of vectors or of an index. Of an index, ``last_id`` is the newest segment it holds and
     ``trained_on`` the number of vectors its lists and codes were learnt from. ``settled``

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ def _reverse_the_protocol() -> None:
         paths = [self._library / row.path for draft in drafts for row in draft.made]
         hidden = [path.rename(path.with_suffix(".hidden")) for path in paths]
         generation = publish(self, collection, drafts, *rest)
+        time.sleep(0.02)  # a slow disk: the moment that a kill has to meet
         for path, place in zip(hidden, paths, strict=True):
             path.rename(place)
         return generation

@@ -73,6 +73,7 @@ def test_the_wheel_holds_code_migrations_weights_and_demo(wheel: zipfile.ZipFile
         "indexer/pipeline.py",
         "searchengine/store/migrations/env.py",
         "searchengine/store/migrations/versions/0001_the_first_tables.py",
+        "searchengine/store/migrations/versions/0002_passages.py",
         "searchengine/demo/corpus/metadata.jsonl",
     ):
         assert needed in names
