@@ -43,7 +43,7 @@ def best(engine: Engine, words: str) -> str:
     ("words", "name"),
     [
         ("zuiderdam", "harbour.txt"),
-        ("the ferries", "harbour.txt"),
+        ("ferries", "harbour.txt"),
         ("soup", "kitchen.txt"),
         ("ubung", "kitchen.txt"),
         ("4711", "report_4711.txt"),
