@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from indexer.compare import row_text
 from indexer.pieces import Settings
 from indexer.pipeline import Run
 from indexer.plan import plan
@@ -15,21 +16,24 @@ from indexer.scan import Globs, roots
 from searchengine.encoders import registry
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import CollectionNotFound, EncoderMismatch, QueryError
+from searchengine.media.decode import Wanted
 from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting
 from searchengine.media.sandbox import Sandbox
 from searchengine.query.embed import check_encoder, embed_media
 from searchengine.query.parse import Given, Reader, build_query, modality_named, read_parts
 from searchengine.query.search import search
-from searchengine.store.change import Change
+from searchengine.store.change import Change, Update
 from searchengine.store.library import Library
 from searchengine.store.status import status
 from searchengine.store.verify import verify
 from searchengine.types import (
     Collection,
     CollectionStatus,
+    Facets,
     FloatArray,
     IndexReport,
+    Media,
     MediaItem,
     Modality,
     PathGlob,
@@ -127,6 +131,20 @@ class Engine:
         known = self._find() if library else None
         return plan(library, known, self.encoder(), paths, settings, globs)
 
+    def describe(self, item_id: int, metadata: Mapping[str, Any]) -> MediaItem:
+        """Change what is said of an item: names given None are forgotten (RFC 7396, one level).
+
+        It holds until the file's ``metadata.jsonl`` row says otherwise in an index run.
+        """
+        item, _ = self.show(item_id)
+        catalog = self._open().catalog
+        row = {**catalog.row(item_id), **metadata}
+        kept = {name: value for name, value in row.items() if value is not None}
+        change = Update(item_id, item.path, item.modified_ns, row_text(kept))
+        with self._open().writer() as writer:
+            writer.commit(self.collection(), Change(updates=[change]))
+        return self.show(item_id)[0]
+
     def delete(
         self, *, ids: Sequence[int] = (), path: str | None = None, dry_run: bool = False
     ) -> int:
@@ -171,12 +189,11 @@ class Engine:
         of items. ``weights`` and ``negative`` are by modality. Raises QueryError, MediaError,
         EncoderError or StoreError.
         """
-        collection = self.collection()
-        self._check(collection, self.encoder())
         given = {name: value for name, value in parts.items() if value is not None}
+        self._check(self.collection(), self.encoder())
         read = read_parts(self._reader(), given, weights or {}, negative or {})
         ids = [like] if isinstance(like, int) else like or []
-        query = build_query(
+        return self.answer(
             [*read, *(QueryPart(like=item_id) for item_id in ids)],
             targets=targets,
             k=k,
@@ -191,6 +208,16 @@ class Engine:
             explain=explain,
             hybrid=hybrid,
         )
+
+    def part(self, modality: str, given: Given, weight: float = 1.0) -> QueryPart:
+        """One part of a query, decoded: words, a path, or media already decoded."""
+        return self._reader().part(given, modality_named(modality), weight)
+
+    def answer(self, parts: Sequence[QueryPart], **how: Any) -> SearchResult:
+        """Neighbours of parts that were read before; keywords as in ``search``."""
+        collection = self.collection()
+        self._check(collection, self.encoder())
+        query = build_query(parts, **how)
         return search(query, self.encoder(), self._open(), collection)
 
     def similar(self, item_id: int, *, k: int = 10, **how: Any) -> SearchResult:
@@ -207,12 +234,41 @@ class Engine:
 
     # -- looking
 
+    def items(
+        self, *, filter: str | None = None, path: str | None = None, after: int = 0, limit: int = 50
+    ) -> list[MediaItem]:
+        """Items whose ids are greater than ``after``, by id, at most ``limit``."""
+        wanted = build_query((), filter=filter, path=path).where
+        return self._open().catalog.items(self.collection(), wanted, after, limit)
+
+    def facets(self, *, filter: str | None = None) -> Facets:
+        """What items there are: how many of each modality, and of the commonest metadata."""
+        wanted = build_query((), filter=filter).where
+        return self._open().catalog.facets(self.collection(), wanted)
+
+    def passages(self, segment_ids: Sequence[int]) -> dict[int, str]:
+        """The words of those segments that are texts."""
+        return self._open().catalog.passages(segment_ids)
+
+    def roots(self) -> tuple[str, ...]:
+        """Folders and files that the collection was indexed from."""
+        return self._open().catalog.roots(self.collection())
+
     def show(self, item_id: int) -> tuple[MediaItem, tuple[Segment, ...]]:
         """An item and its segments. Raises QueryError when there is none of that id."""
         try:
             return self._open().catalog.item(self.collection(), item_id)
         except KeyError:
             raise QueryError(f"no item {item_id} in {self._collection_name!r}") from None
+
+    def decode(self, item: MediaItem, segment: Segment) -> Media:
+        """What a segment holds, read from its file with what its metadata says of it."""
+        options = self._options.with_row(item.metadata)
+        path, reader = Path(item.path), self._decoder()
+        cutting = Cutting()
+        info = reader.outline(path, segment.modality, options, cutting).info
+        wanted = Wanted(segment.span, self.encoder().sampling(info, segment.span))
+        return reader.decode(path, segment.modality, [wanted], options)[0]
 
     def export(
         self, modality: str | None = None

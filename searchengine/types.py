@@ -423,6 +423,14 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Facets:
+    """How many items there are of each modality, and with each value of the commonest fields."""
+
+    modalities: dict[Modality, int]
+    fields: dict[str, tuple[tuple[str, int], ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class IndexReport:
     """What an index run found and did; counts are files, ``segments`` those newly stored.
 

@@ -13,7 +13,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from searchengine.cli import db, demo, doctor, evaluate, export, index, library, models, query
+from searchengine.cli import (
+    db,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    index,
+    key,
+    library,
+    models,
+    query,
+    serve,
+)
 from searchengine.cli.render import say
 from searchengine.cli.session import Session
 from searchengine.config import Settings
@@ -91,6 +103,8 @@ app.command(rich_help_panel=_KEEP)(library.status)
 app.command(rich_help_panel=_KEEP)(library.verify)
 app.command(rich_help_panel=_KEEP)(library.compact)
 app.command(rich_help_panel=_KEEP)(export.export)
+app.command(rich_help_panel=_FIND)(serve.serve)
+app.add_typer(key.app, name="key", rich_help_panel=_KEEP)
 app.add_typer(library.collections, name="collection", rich_help_panel=_KEEP)
 app.add_typer(models.app, name="models", rich_help_panel=_KEEP)
 app.add_typer(db.app, name="db", rich_help_panel=_KEEP)

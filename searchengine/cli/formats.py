@@ -9,12 +9,12 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import typer
 
-from searchengine.types import Hit, MediaItem, SearchResult, Segment, Span
+from searchengine.documents import hit_dict, result_dict
+from searchengine.types import SearchResult
 
 
 class Format(enum.Enum):
@@ -58,66 +58,6 @@ def write_hits(result: SearchResult, asked: Sequence[Mapping[str, Any]], form: F
         _write_csv(result)
     else:
         _write_paths(result, b"\0" if form is Format.ZERO else b"\n")
-
-
-def result_dict(result: SearchResult, asked: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The document of ``--json``."""
-    return {
-        "query": list(asked),
-        "hits": [hit_dict(hit) for hit in result],
-        "generation": result.generation,
-        "seconds": result.seconds,
-        "complete": result.complete,
-        "relevant": result.relevant,
-    }
-
-
-def hit_dict(hit: Hit) -> dict[str, Any]:
-    """One hit; ``segment`` is null when the whole item is what was found."""
-    span = hit.segment.span
-    document = {
-        "rank": hit.rank,
-        "score": hit.score,
-        "similarity": hit.similarity,
-        "percentile": hit.percentile,
-        "modality": hit.segment.modality.value,
-        "id": hit.item.id,
-        "path": hit.item.path,
-        "segment": {"id": hit.segment.id, **span_dict(span)} if span else None,
-        "metadata": hit.item.metadata,
-    }
-    return {**document, "explain": asdict(hit.explain)} if hit.explain else document
-
-
-def item_dict(item: MediaItem, segments: Sequence[Segment]) -> dict[str, Any]:
-    """All that is kept of one item, but its vectors."""
-    return {
-        "id": item.id,
-        "path": item.path,
-        "modality": item.modality.value,
-        "mime_type": item.mime_type,
-        "size_bytes": item.size_bytes,
-        "modified_ns": item.modified_ns,
-        "sha256": item.sha256,
-        "duration_s": item.duration_s,
-        "metadata": item.metadata,
-        "segments": [segment_dict(segment) for segment in segments],
-    }
-
-
-def segment_dict(segment: Segment) -> dict[str, Any]:
-    """One segment; ``span`` is null when it is the whole item."""
-    span = segment.span
-    return {
-        "id": segment.id,
-        "modality": segment.modality.value,
-        "span": span_dict(span) if span else None,
-    }
-
-
-def span_dict(span: Span) -> dict[str, Any]:
-    """``unit`` is ``s`` or ``chars``."""
-    return {"start": span.start, "end": span.end, "unit": span.unit.value}
 
 
 _COLUMNS = ("rank", "score", "similarity", "modality", "id", "path")

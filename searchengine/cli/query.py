@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from searchengine.cli import options as opt
-from searchengine.cli.formats import Format, chosen_format, item_dict, write_hits, write_json
+from searchengine.cli.formats import Format, chosen_format, write_hits, write_json
 from searchengine.cli.parts import Asked, asked_for, modalities, stdin_read
 from searchengine.cli.render import (
     on_terminal,
@@ -21,6 +21,7 @@ from searchengine.cli.render import (
     tell,
 )
 from searchengine.cli.session import session_of
+from searchengine.documents import item_dict
 from searchengine.types import GroupBy, MediaItem, Mode, Score, SearchResult, Segment
 
 NOTHING_FOUND = 1

@@ -26,6 +26,7 @@ from searchengine.store.nouns import (
 )
 from searchengine.store.tables import (
     CollectionRow,
+    FieldRow,
     FileRow,
     ItemRow,
     PassageRow,
@@ -37,12 +38,17 @@ from searchengine.store.words import find_words
 from searchengine.types import (
     Collection,
     Condition,
+    Facets,
     MediaItem,
     Modality,
     Segment,
 )
 
 IdArray = npt.NDArray[np.int64]
+
+#: Fields, and values of each, that are offered as filters; longer values are prose, and a field
+#: with more values than FACET_VALUES tells items apart rather than sorts them.
+FACETS, FACET_VALUES, FACET_LENGTH = 20, 200, 60
 
 #: Values bound in one statement; SQLite allows 32,766.
 CHUNK = 10_000
@@ -194,6 +200,47 @@ class Catalog:
         if row is None:
             raise KeyError(item_id)
         return item_of(*row), tuple(segment_of(*segment) for segment in segments)
+
+    def items(
+        self, collection: Collection, condition: Condition | None, after: int, limit: int
+    ) -> list[MediaItem]:
+        """Items of ids greater than ``after``, by id."""
+        chosen = select(*ITEM_COLUMNS).where(
+            ItemRow.collection_id == collection.id, ItemRow.id > after
+        )
+        if condition is not None:
+            chosen = chosen.where(compile_condition(condition))
+        with Session(self._engine) as session:
+            rows = session.execute(chosen.order_by(ItemRow.id).limit(limit)).all()
+        return [item_of(*row) for row in rows]
+
+    def row(self, item_id: int) -> dict[str, Any]:
+        """What was said of an item: its ``metadata.jsonl`` row."""
+        with Session(self._engine) as session:
+            found = session.scalar(select(ItemRow.row).where(ItemRow.id == item_id))
+            return json.loads(found) if found else {}
+
+    def facets(self, collection: Collection, condition: Condition | None) -> Facets:
+        """Of fields with few values, the commonest, each with its commonest values."""
+        mine = [ItemRow.collection_id == collection.id]
+        if condition is not None:
+            mine.append(compile_condition(condition))
+        kinds = select(ItemRow.modality, func.count()).where(*mine).group_by(ItemRow.modality)
+        values = (
+            select(FieldRow.name, FieldRow.text, func.count())
+            .join(ItemRow, ItemRow.id == FieldRow.item_id)
+            .where(*mine, func.length(FieldRow.text) <= FACET_LENGTH)
+            .group_by(FieldRow.name, FieldRow.text)
+            .order_by(func.count().desc(), FieldRow.text)
+        )
+        fields: dict[str, list[tuple[str, int]]] = {}
+        with Session(self._engine) as session:
+            modalities = {Modality(m): n for m, n in session.execute(kinds)}
+            for name, value, count in session.execute(values):
+                fields.setdefault(name, []).append((value, count))
+        common = {n: v for n, v in fields.items() if v[0][1] > 1 and len(v) <= FACET_VALUES}
+        chosen = sorted(common, key=lambda n: -sum(count for _, count in common[n]))[:FACETS]
+        return Facets(modalities, {name: tuple(common[name][:FACETS]) for name in chosen})
 
     def own_metadata(self, item_id: int) -> dict[str, Any]:
         """What the file says of itself, without its metadata.jsonl row."""

@@ -156,3 +156,14 @@ class TombstoneRow(Base):
     segment_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
     modality: Mapped[str] = mapped_column(String(16))
+
+
+class KeyRow(Base):
+    """A key of the server: only its SHA-256, for a key is 256 random bits. Times are Unix s."""
+
+    __tablename__ = "keys"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    scope: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[float]

@@ -15,7 +15,8 @@ import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from searchengine.cli.formats import Format, chosen_format, hit_dict, write_hits, write_json
+from searchengine.cli.formats import Format, chosen_format, write_hits, write_json
+from searchengine.documents import hit_dict
 from searchengine.types import Hit, Modality, SearchResult, Span, SpanUnit
 
 MakeHit = Callable[..., Hit]

@@ -1,0 +1,75 @@
+"""``serve``: the library over HTTP, and a page."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from searchengine.cli.render import say
+from searchengine.cli.session import session_of
+from searchengine.errors import ConfigError
+
+
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port.")] = 8765,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="A folder whose files may be shown. Repeatable."),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="A host name it answers to. Repeatable."),
+    ] = None,
+    ssl_certfile: Annotated[Path | None, typer.Option(metavar="FILE", help="For https.")] = None,
+    ssl_keyfile: Annotated[Path | None, typer.Option(metavar="FILE", help="For https.")] = None,
+) -> None:
+    """Serve the library on this machine: a page to search with, and an API for programs.
+
+    Beyond the loopback address a key is needed: see `searchengine key create`.
+    """
+    import uvicorn
+
+    from searchengine.server.app import create_app
+    from searchengine.server.house import ServerSettings
+
+    settings = session_of(ctx).settings
+    alone = _is_loopback(host)
+    app = create_app(
+        ServerSettings(
+            settings.library,
+            settings.device,
+            settings.encoder,
+            roots=tuple(root or ()),
+            keys_required=not alone,
+            names=frozenset(one.lower() for one in name or ()),
+        )
+    )
+    if not alone and not app.state.house.library.keys.all():
+        raise ConfigError(
+            f"{host} can be reached by others, so a key is needed: run `searchengine key create "
+            "NAME` first, or serve on 127.0.0.1"
+        )
+    scheme = "https" if ssl_certfile else "http"
+    say(f"searchengine at {scheme}://{host}:{port}/  (stop with Ctrl-C)")
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ssl_certfile=ssl_certfile,
+        ssl_keyfile=ssl_keyfile,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,1 @@
+"""The library over HTTP: routes under ``/v1``, and a page."""

@@ -1,0 +1,51 @@
+"""The app: its routes, its guard, its page."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from searchengine.server import problems
+from searchengine.server.guard import Guard, Sessions
+from searchengine.server.house import House, ServerSettings
+from searchengine.server.routes import items, library, search
+
+WEB = Path(__file__).with_name("web")
+
+
+def create_app(settings: ServerSettings) -> FastAPI:
+    """One library, served. Models load in the background; ``/readyz`` says when."""
+    house = House(settings)
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        threading.Thread(target=_warm, args=(app, house), daemon=True).start()
+        yield
+        house.close()
+
+    app = FastAPI(title="searchengine", version="1", lifespan=living, docs_url=None, redoc_url=None)
+    app.state.house, app.state.ready, app.state.sessions = house, threading.Event(), Sessions()
+    problems.install(app)
+    for room in (search, items, library):
+        app.include_router(room.router)
+    app.mount("/static", StaticFiles(directory=WEB), name="static")
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.add_middleware(Guard, house=house, sessions=app.state.sessions)
+    return app
+
+
+def _warm(app: FastAPI, house: House) -> None:
+    try:
+        house.warm()
+    finally:
+        app.state.ready.set()

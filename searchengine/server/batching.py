@@ -1,0 +1,106 @@
+"""An encoder whose calls from many requests are joined into batches."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as Late
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from searchengine.encoders.encoder import Encoder, Prepared
+from searchengine.server.problems import Busy
+from searchengine.types import FloatArray, Media, MediaInfo, Modality, Sampling, Span
+
+#: Segments that are encoded at once, and that may wait: at 30 ms a segment, four seconds' worth.
+BATCH, WAITING = 32, 128
+#: How long a request waits for its vectors.
+PATIENCE_S = 30.0
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    batch: Sequence[Prepared]
+    modality: Modality
+    answer: Future[FloatArray] = field(default_factory=Future)
+
+
+class Batched:
+    """See ``Encoder``. One thread encodes; what came while it did goes together, by modality.
+
+    Raises Busy when more than ``waiting`` segments wait, or the vectors are not there in time.
+    """
+
+    def __init__(self, encoder: Encoder, waiting: int = WAITING) -> None:
+        self.name = encoder.name
+        self.identity = encoder.identity
+        self.dim = encoder.dim
+        self.modalities = encoder.modalities
+        self.centers: Mapping[Modality, FloatArray] = encoder.centers
+        self._encoder = encoder
+        self._waiting = waiting
+        self._calls: deque[_Call] = deque()
+        self._changed = threading.Condition()
+        self._open = True
+        threading.Thread(target=self._work, name="encoder", daemon=True).start()
+
+    def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:
+        return self._encoder.sampling(info, span)
+
+    def preprocess(self, media: Media, modality: Modality) -> Prepared:
+        return self._encoder.preprocess(media, modality)
+
+    def encode(self, batch: Sequence[Prepared], modality: Modality) -> FloatArray:
+        if not batch:
+            return np.empty((0, self.dim), np.float32)
+        call = _Call(batch, modality)
+        with self._changed:
+            if self.waiting + len(batch) > max(self._waiting, len(batch)):
+                raise Busy("too many requests wait for the encoder; try again in a moment")
+            self._calls.append(call)
+            self._changed.notify()
+        try:
+            return call.answer.result(PATIENCE_S)
+        except Late:
+            raise Busy(f"not encoded within {PATIENCE_S:.0f} s; try again later") from None
+
+    @property
+    def waiting(self) -> int:
+        """Segments that nobody has begun to encode."""
+        return sum(len(call.batch) for call in self._calls)
+
+    def close(self) -> None:
+        """Let the thread end when all that waits is done."""
+        with self._changed:
+            self._open = False
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while calls := self._next():
+            joined = [prepared for call in calls for prepared in call.batch]
+            try:
+                vectors = self._encoder.encode(joined, calls[0].modality)
+            except Exception as error:  # everyone who waits must hear of it
+                for call in calls:
+                    call.answer.set_exception(error)
+                continue
+            ends = np.cumsum([len(call.batch) for call in calls])[:-1]
+            for call, mine in zip(calls, np.split(vectors, ends), strict=True):
+                call.answer.set_result(mine)
+
+    def _next(self) -> list[_Call]:
+        """Calls of one modality, the oldest first; none when closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._calls or not self._open)
+            chosen: list[_Call] = []
+            for call in list(self._calls):
+                size = sum(len(one.batch) for one in chosen)
+                if not chosen or (
+                    call.modality is chosen[0].modality and size + len(call.batch) <= BATCH
+                ):
+                    chosen.append(call)
+                    self._calls.remove(call)
+            return chosen
