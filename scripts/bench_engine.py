@@ -56,6 +56,7 @@ class Given:
     modalities = frozenset(Modality)
 
     def __init__(self, dim: int = DIM, delay_s: float = 0.0) -> None:
+        self.centers: dict[Modality, FloatArray] = {}
         self.dim = dim
         self._delay_s = delay_s
 
