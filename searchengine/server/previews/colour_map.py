@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from searchengine.server.previews.colours import FAINT, HEAT, INK, NEARNESS, Ramp
+from searchengine.server.previews.colours import FAINT, HEAT, INK, NEARNESS, DoubleArray, Ramp
 from searchengine.server.previews.sheet import WIDTH, Box, Preview, Sheet
 from searchengine.server.previews.ticks import Tick, number, ticks
-from searchengine.types import DepthMap, FloatArray, ThermalImage, ThermalUnit
+from searchengine.types import DepthMap, ThermalImage, ThermalUnit
 
 _GAP, _BAR, _LABELS, _CORNER = 7.0, 7.0, 16.0, 3.0
 #: The picture and its bar together are no taller than wide.
@@ -35,9 +35,15 @@ def draw_thermal(image: ThermalImage, size_px: int) -> Preview:
 
 
 def _draw(
-    values: FloatArray, valid: npt.NDArray[np.bool_], ramp: Ramp, unit: str, size_px: int
+    values: npt.NDArray[np.floating],
+    valid: npt.NDArray[np.bool_],
+    ramp: Ramp,
+    unit: str,
+    size_px: int,
 ) -> Preview:
     """``values`` and ``valid`` (h, w), over a bar from the lowest to the highest."""
+    step = max(1, max(values.shape) // (4 * size_px))  # of huge maps, no more than can be seen
+    values, valid = values[::step, ::step].astype(np.float64), valid[::step, ::step]
     height_px, width_px = values.shape
     shrunk = min(WIDTH / max(width_px, 1), _TALLEST / max(height_px, 1))
     width, height = max(1.0, shrunk * width_px), max(1.0, shrunk * height_px)
@@ -47,14 +53,17 @@ def _draw(
         sheet.text(WIDTH / 2, height + _GAP + _BAR, "nothing measured", anchor="ma")
         return sheet.preview(lossless=False)
     low, high = (float(end) for end in np.percentile(values[valid], _ENDS_PERCENT))
-    levels = (np.where(valid, values, low) - low) / max(high - low, 1e-9)
-    opaque = np.full((height_px, width_px, 1), 255, np.uint8)
-    coloured = np.where(
-        valid[..., None], np.dstack([ramp(levels), opaque]), np.array(FAINT, np.uint8)
-    )
-    sheet.picture(Image.fromarray(coloured), Box(left, 0, left + width, height), _CORNER)
+    picture = _coloured((values - low) / max(high - low, 1e-9), valid, ramp)
+    sheet.picture(picture, Box(left, 0, left + width, height), _CORNER)
     _bar(sheet, Box(0, height + _GAP, WIDTH, height + _GAP + _BAR), ramp, low, high, unit)
     return sheet.preview(lossless=False)
+
+
+def _coloured(levels: DoubleArray, valid: npt.NDArray[np.bool_], ramp: Ramp) -> Image.Image:
+    rgb = ramp(np.where(valid, levels, 0))
+    opaque = np.full((*levels.shape, 1), 255, np.uint8)
+    known = np.concatenate([rgb, opaque], axis=-1)
+    return Image.fromarray(np.where(valid[..., None], known, np.array(FAINT, np.uint8)))
 
 
 def _bar(sheet: Sheet, box: Box, ramp: Ramp, low: float, high: float, unit: str) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 Rgba: TypeAlias = tuple[int, int, int, int]
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
+DoubleArray: TypeAlias = npt.NDArray[np.float64]
 #: Lightness, a and b of OKLab.
 Lab: TypeAlias = tuple[float, float, float]
 

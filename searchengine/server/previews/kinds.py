@@ -76,7 +76,7 @@ def draw(media: Media, kind: Kind, size_px: int, start_s: float = 0.0) -> Previe
         case Frames() if kind is Kind.STRIP:
             return draw_strip(media, size_px)
         case Frames():
-            return draw_picture(media.pixels[0], size_px)
+            return draw_picture(media.pixels[0] if len(media.pixels) else media.pixels, size_px)
         case Waveform() if kind is Kind.SPECTROGRAM:
             return draw_spectrogram(media, size_px, start_s)
         case Waveform():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from searchengine.server.previews.colours import LOUDNESS
+from searchengine.server.previews.colours import LOUDNESS, DoubleArray
 from searchengine.server.previews.sheet import WIDTH, Box, Preview, Sheet
 from searchengine.server.previews.ticks import time_ticks
-from searchengine.types import FloatArray, Waveform
+from searchengine.server.previews.waveform import heard
+from searchengine.types import Waveform
 
 _HEIGHT, _LABELS, _MARGIN = 160.0, 17.0, 30.0
 #: Long enough to part the partials of a voice, short enough to show its syllables.
@@ -40,9 +40,9 @@ def draw_spectrogram(sound: Waveform, size_px: int, start_s: float = 0.0) -> Pre
     return sheet.preview(lossless=False)
 
 
-def _levels(sound: Waveform, columns: int, rows: int, highest_hz: float) -> npt.NDArray[np.float64]:
+def _levels(sound: Waveform, columns: int, rows: int, highest_hz: float) -> DoubleArray:
     """(rows, columns) in [0, 1], the highest pitch first."""
-    mono = np.nan_to_num(sound.samples, posinf=0.0, neginf=0.0).mean(axis=0)
+    mono = heard(sound).mean(axis=0, dtype=np.float64)
     decibels, bins_hz = _decibels(mono, sound.rate_hz, columns)
     wanted_hz = np.geomspace(highest_hz, _LOWEST_HZ, rows)
     place = np.interp(wanted_hz, bins_hz, np.arange(len(bins_hz)))
@@ -52,17 +52,14 @@ def _levels(sound: Waveform, columns: int, rows: int, highest_hz: float) -> npt.
     return np.asarray(np.clip(1 + rising / _RANGE_DB, 0, 1))
 
 
-def _decibels(
-    mono: FloatArray, rate_hz: int, columns: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _decibels(mono: DoubleArray, rate_hz: int, columns: int) -> tuple[DoubleArray, DoubleArray]:
     """Below the loudest, (bins, about ``columns``), and the bins' pitches in hertz."""
     window = max(16, round(_WINDOW_S * rate_hz))
-    padded = np.pad(mono.astype(np.float64), (0, max(0, window - len(mono))))
+    padded = np.pad(mono, (0, max(0, window - len(mono))))
     hop = max(1, math.ceil(len(padded) / columns))
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-    power = np.abs(np.fft.rfft(frames * np.hanning(window), axis=1).T) ** 2
-    bins_hz = np.fft.rfftfreq(window, 1 / rate_hz)
+    power: DoubleArray = np.abs(np.fft.rfft(frames * np.hanning(window), axis=1).T) ** 2
+    bins_hz = np.fft.rfftfreq(window, 1 / rate_hz).astype(np.float64)
     loudest = float(power.max())
-    if loudest <= 1e-12:
-        return np.full(power.shape, -_RANGE_DB), bins_hz
-    return 10 * np.log10(power / loudest + 1e-12), bins_hz
+    below: DoubleArray = power / loudest if loudest > 1e-12 else np.zeros_like(power)
+    return np.asarray(10 * np.log10(below + 1e-12)), bins_hz

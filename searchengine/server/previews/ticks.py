@@ -17,23 +17,26 @@ class Tick:
     label: str
 
 
-def ticks(low: float, high: float, most: int) -> list[Tick]:
-    """At most ``most`` round values in [low, high], ascending; none when the range is empty."""
+def ticks(low: float, high: float, steps: int) -> list[Tick]:
+    """Round values in [low, high], ascending, at most ``steps`` from first to last.
+
+    None when the range is empty.
+    """
     if not (math.isfinite(low) and math.isfinite(high) and high > low):
         return []
-    rough = (high - low) / most
+    rough = (high - low) / steps
     power = 10.0 ** math.floor(math.log10(rough))
     step = next((s * power for s in _STEPS if s * power >= rough), 10 * power)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     return [Tick(value, number(value, decimals)) for value in _multiples(low, high, step)]
 
 
-def time_ticks(start_s: float, end_s: float, most: int) -> list[Tick]:
+def time_ticks(start_s: float, end_s: float, steps: int) -> list[Tick]:
     """As ``ticks``, for seconds: ``0:05``, or ``1.5 s`` where steps are shorter than a second."""
     length_s = end_s - start_s
     if not (math.isfinite(start_s) and math.isfinite(end_s)) or length_s <= 0:
         return []
-    step_s = next((s for s in _TIMES_S if length_s / s <= most), length_s / most)
+    step_s = next((s for s in _TIMES_S if length_s / s <= steps), length_s / steps)
     return [Tick(at, clock(at, step_s)) for at in _multiples(start_s, end_s, step_s)]
 
 
@@ -57,4 +60,4 @@ def number(value: float, decimals: int) -> str:
 
 def _multiples(low: float, high: float, step: float) -> list[float]:
     first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
-    return [index * step for index in range(first, last + 1)]
+    return [min(max(index * step, low), high) for index in range(first, last + 1)]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from searchengine.server.previews.colours import AXES, FAINT
+from searchengine.server.previews.colours import AXES, FAINT, DoubleArray
 from searchengine.server.previews.sheet import WIDTH, Box, Preview, Sheet
 from searchengine.server.previews.ticks import ticks, time_ticks
 from searchengine.types import FloatArray, ImuRecording
@@ -34,37 +33,40 @@ def _panel(sheet: Sheet, box: Box, title: str, readings: FloatArray) -> float:
     for axis, name in enumerate("xyz"):
         x = box.right - 26 + 13 * axis
         sheet.text(x, box.top - 4, name, anchor="rs", colour=AXES[axis])
-    finite = readings[np.isfinite(readings)]
-    low, high = _range(finite)
-    for mark in ticks(low, high, 3):
+    wide = readings.astype(np.float64)
+    low, high = _range(wide[np.isfinite(wide)])
+    marks = ticks(low, high, 3)
+    for mark in marks if len(marks) > 1 else ticks(low, high, 6):
         y = box.bottom - (mark.value - low) / (high - low) * box.height
         sheet.line([(box.left, y), (box.right, y)], FAINT, 0.6)
         sheet.text(box.left - 4, y, mark.label, anchor="rm")
     for axis in range(3):
-        heights = box.bottom - (readings[:, axis] - low) / (high - low) * box.height
+        heights = box.bottom - (wide[:, axis] - low) / (high - low) * box.height
         _trace(sheet, box, heights, axis)
     return end
 
 
-def _range(finite: FloatArray) -> tuple[float, float]:
+def _range(finite: DoubleArray) -> tuple[float, float]:
     """From the lowest to the highest with some air, and never nothing."""
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     air = max(0.06 * (high - low), 0.01 * max(abs(low), abs(high)), 0.05)
     return low - air, high + air
 
 
-def _trace(sheet: Sheet, box: Box, heights: FloatArray, axis: int) -> None:
+def _trace(sheet: Sheet, box: Box, heights: DoubleArray, axis: int) -> None:
     count = len(heights)
     finite = np.flatnonzero(np.isfinite(heights))
     gaps = np.flatnonzero(np.diff(finite) > 1) + 1
     for run in np.split(finite, gaps) if finite.size else ():
-        at, y = _thinned(run, heights[run], count, box)
+        at, y = _thinned(run.astype(np.float64), heights[run], count, box)
         x = box.left + at / max(count - 1, 1) * box.width
         points = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
         sheet.line(points if len(points) > 1 else [points[0], points[0]], AXES[axis], _LINE)
 
 
-def _thinned(at: FloatArray, y: FloatArray, count: int, box: Box) -> tuple[FloatArray, FloatArray]:
+def _thinned(
+    at: DoubleArray, y: DoubleArray, count: int, box: Box
+) -> tuple[DoubleArray, DoubleArray]:
     """Of each stretch that is narrower than can be seen, its lowest and highest only."""
     stretch = int(count / (box.width * 4)) + 1
     if stretch < 3:

@@ -24,7 +24,7 @@ def draw_waveform(sound: Waveform, size_px: int, start_s: float = 0.0) -> Previe
     The loudest sample fills the height, and the axis says how loud that is, in decibels of
     full scale. ``start_s`` is where the sound begins in its file.
     """
-    samples = np.nan_to_num(sound.samples, posinf=0.0, neginf=0.0)
+    samples = heard(sound)
     sheet, box = Sheet(size_px, _HEIGHT), Box(0, 0, WIDTH, _HEIGHT - _LABELS)
     peak = float(np.abs(samples).max(initial=0.0))
     middle = box.height / 2
@@ -42,6 +42,12 @@ def draw_waveform(sound: Waveform, size_px: int, start_s: float = 0.0) -> Previe
     sheet.time_axis(box, marks, start_s, end_s)
     sheet.text(WIDTH, box.bottom + 4, _peak(peak), anchor="ra")
     return sheet.preview(lossless=True)
+
+
+def heard(sound: Waveform) -> FloatArray:
+    """Samples (channels, n), at least one of them: what is no number is silent."""
+    known = np.nan_to_num(sound.samples, posinf=0.0, neginf=0.0)
+    return known if known.size else np.zeros((1, 1), np.float32)
 
 
 def _peak(peak: float) -> str:
