@@ -20,6 +20,8 @@ from searchengine.types import FloatArray, Modality
 
 #: Fewer vectors than this say too little of their modality's mean and deviation.
 KNOWN = 16
+#: Vectors that percentiles are taken among: each query is compared with them, 0.1 ms at 1024-d.
+RANKED = 256
 #: Vectors of a modality that stand for its queries.
 ASKERS = 64
 #: As many vectors the mean of everything counts for in the mean of a modality: with one film in a
@@ -65,6 +67,14 @@ class Backgrounds:
         self._shipped = shipped
         everything = [sample.mean(axis=0) for sample in self._samples.values()]
         self._overall = np.mean(everything, axis=0)
+        self._means = {modality: self._mean(modality) for modality in self._samples}
+        self._ranked = {
+            modality: np.ascontiguousarray(sample[:: -(-len(sample) // RANKED)])
+            for modality, sample in self._samples.items()
+        }
+        self._centers = dict(shipped) | {
+            m: sample.mean(axis=0) for m, sample in self._samples.items() if len(sample) >= KNOWN
+        }
         self._deviations: dict[tuple[Modality, Modality], float] = {}
 
     def aim(self, parts: Sequence[Part], target: Modality) -> Aim:
@@ -74,11 +84,11 @@ class Backgrounds:
             for part in parts
         ]
         direction = composed(centred)
-        similarities = np.sort(self._samples[target] @ direction)
+        similarities = np.sort(self._ranked[target] @ direction)
         deviations = [self.deviation(part.modality, target) for part in parts]
         return Aim(
             direction,
-            float(self._mean(target) @ direction),
+            float(self._means[target] @ direction),
             float(np.sqrt(np.mean(np.square(deviations)))),
             similarities,
         )
@@ -95,7 +105,7 @@ class Backgrounds:
         sample = self._samples[asked]
         chosen = np.linspace(0, len(sample) - 1, min(ASKERS, len(sample))).astype(int)
         directions = np.stack([self._centred(sample[one], asked, target) for one in chosen])
-        spread = directions @ (self._samples[target] - self._mean(target)).T
+        spread = directions @ (self._samples[target] - self._means[target]).T
         if asked is target and len(sample) > 1:  # nothing is a stranger to itself
             spread[np.arange(len(chosen)), chosen] = np.nan
         return float(np.nanstd(spread))
@@ -126,8 +136,7 @@ class Backgrounds:
 
         Among its own kind a vector is left as it is; so are words, which gain nothing by it.
         """
-        known = self._known(asked)
-        mean = known.mean(axis=0) if len(known) else self._shipped.get(asked)
+        mean = self._centers.get(asked)
         if asked in (target, Modality.TEXT) or mean is None:
             return vector
         rest = vector - mean

@@ -43,8 +43,8 @@ def _draw(
 ) -> Preview:
     """``values`` and ``valid`` (h, w), over a bar from the lowest to the highest."""
     step = max(1, max(values.shape) // (4 * size_px))  # of huge maps, no more than can be seen
-    values, valid = values[::step, ::step].astype(np.float64), valid[::step, ::step]
-    height_px, width_px = values.shape
+    wide, valid = values[::step, ::step].astype(np.float64), valid[::step, ::step]
+    height_px, width_px = wide.shape
     shrunk = min(WIDTH / max(width_px, 1), _TALLEST / max(height_px, 1))
     width, height = max(1.0, shrunk * width_px), max(1.0, shrunk * height_px)
     sheet = Sheet(size_px, height + _GAP + _BAR + _LABELS)
@@ -52,8 +52,8 @@ def _draw(
     if not valid.any():
         sheet.text(WIDTH / 2, height + _GAP + _BAR, "nothing measured", anchor="ma")
         return sheet.preview(lossless=False)
-    low, high = (float(end) for end in np.percentile(values[valid], _ENDS_PERCENT))
-    picture = _coloured((values - low) / max(high - low, 1e-9), valid, ramp)
+    low, high = (float(end) for end in np.percentile(wide[valid], _ENDS_PERCENT))
+    picture = _coloured((wide - low) / max(high - low, 1e-9), valid, ramp)
     sheet.picture(picture, Box(left, 0, left + width, height), _CORNER)
     _bar(sheet, Box(0, height + _GAP, WIDTH, height + _GAP + _BAR), ramp, low, high, unit)
     return sheet.preview(lossless=False)
