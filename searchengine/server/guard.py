@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from searchengine.server.house import House
-from searchengine.server.limits import Body, Place, Places, Rates, too_large
+from searchengine.server.limits import Body, Places, Rates, too_large
 from searchengine.server.problems import Problem, answer
 from searchengine.server.sessions import Sessions
 from searchengine.server.visit import CLIENT_GONE, Visit
@@ -91,7 +91,8 @@ class Guard:
         """Of a body, and the way out; forms go to disk as they come, all else is kept whole."""
         if headers.get("content-type", "").lower().startswith("multipart/form-data"):
             return self._settings.max_body_bytes, ""
-        return self._settings.max_json_bytes, "; send larger files as multipart/form-data"
+        most = min(self._settings.max_json_bytes, self._settings.max_body_bytes)
+        return most, "; send larger files as multipart/form-data"
 
     def _check_host(self, headers: Headers) -> None:
         """A page elsewhere may have its own name point here (DNS rebinding)."""

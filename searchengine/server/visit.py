@@ -34,7 +34,7 @@ CLIENT_GONE = 499
 
 
 class Visit:
-    """An ASGI ``send``. ``key`` is whose key was shown; ``place`` is left when the answer begins."""
+    """An ASGI ``send``. ``key`` is whose was shown; ``place`` is left when the answer begins."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
