@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from searchengine.media.decode import Wanted
@@ -26,7 +26,7 @@ class Source:
     path: Path
     modality: Modality
     span: Span | None = None
-    options: MediaOptions = MediaOptions()
+    options: MediaOptions = field(default_factory=MediaOptions)
 
     @property
     def start_s(self) -> float:
