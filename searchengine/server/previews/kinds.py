@@ -41,12 +41,12 @@ class Kind(enum.StrEnum):
     TEXT = "text"
 
 
-#: Beside THUMB, which is the first of these, or for what is seen anyway, a picture.
+#: The first is what THUMB is. Of sounds that is the waveform without its axis.
 KINDS: dict[Modality, tuple[Kind, ...]] = {
     Modality.TEXT: (Kind.TEXT,),
     Modality.IMAGE: (Kind.THUMB,),
     Modality.VIDEO: (Kind.THUMB, Kind.STRIP),
-    Modality.AUDIO: (Kind.WAVEFORM, Kind.SPECTROGRAM),
+    Modality.AUDIO: (Kind.THUMB, Kind.WAVEFORM, Kind.SPECTROGRAM),
     Modality.DEPTH: (Kind.MAP,),
     Modality.THERMAL: (Kind.MAP,),
     Modality.IMU: (Kind.TRACES,),
@@ -80,7 +80,7 @@ def draw(media: Media, kind: Kind, size_px: int, start_s: float = 0.0) -> Previe
         case Waveform() if kind is Kind.SPECTROGRAM:
             return draw_spectrogram(media, size_px, start_s)
         case Waveform():
-            return draw_waveform(media, size_px, start_s)
+            return draw_waveform(media, size_px, start_s, axis=kind is not Kind.THUMB)
         case DepthMap():
             return draw_depth(media, size_px)
         case ThermalImage():

@@ -18,14 +18,18 @@ _PEAK_WIDTH = 62.0
 _SILENCE = 2.0**-16
 
 
-def draw_waveform(sound: Waveform, size_px: int, start_s: float = 0.0) -> Preview:
+def draw_waveform(
+    sound: Waveform, size_px: int, start_s: float = 0.0, *, axis: bool = True
+) -> Preview:
     """All channels in one: the extremes pale, the root mean square solid.
 
     The loudest sample fills the height, and the axis says how loud that is, in decibels of
-    full scale. ``start_s`` is where the sound begins in its file.
+    full scale. ``start_s`` is where the sound begins in its file. Without ``axis`` there is
+    nothing but the wave, so that it can be stretched or serve as a mask.
     """
     samples = heard(sound)
-    sheet, box = Sheet(size_px, _HEIGHT), Box(0, 0, WIDTH, _HEIGHT - _LABELS)
+    box = Box(0, 0, WIDTH, _HEIGHT - _LABELS)
+    sheet = Sheet(size_px, _HEIGHT if axis else box.height)
     peak = float(np.abs(samples).max(initial=0.0))
     middle = box.height / 2
     sheet.line([(0, middle), (WIDTH, middle)], BLUE if peak < _SILENCE else FAINT)
@@ -33,15 +37,17 @@ def draw_waveform(sound: Waveform, size_px: int, start_s: float = 0.0) -> Previe
         low, high, loud = _swing(samples / peak, 2 * size_px)
         for top, bottom, colour in ((high, low, PALE_BLUE), (loud, -loud, BLUE)):
             _fill(sheet, box, top, bottom, colour)
-    end_s = start_s + sound.duration_s
-    marks = [
-        mark
-        for mark in time_ticks(start_s, end_s, 5)
-        if (mark.value - start_s) / (end_s - start_s) * WIDTH < WIDTH - _PEAK_WIDTH - 16
-    ]
+    if axis:
+        _axis(sheet, box, peak, start_s, start_s + sound.duration_s)
+    return sheet.preview(lossless=True)
+
+
+def _axis(sheet: Sheet, box: Box, peak: float, start_s: float, end_s: float) -> None:
+    """Times, as far as the peak at the right leaves room for them."""
+    room_s = (end_s - start_s) * (1 - (_PEAK_WIDTH + 16) / WIDTH)
+    marks = [mark for mark in time_ticks(start_s, end_s, 5) if mark.value - start_s < room_s]
     sheet.time_axis(box, marks, start_s, end_s)
     sheet.text(WIDTH, box.bottom + 4, _peak(peak), anchor="ra")
-    return sheet.preview(lossless=True)
 
 
 def heard(sound: Waveform) -> FloatArray:

@@ -138,14 +138,17 @@ async def of_file(
 ) -> Response:
     """The preview of a file that is not indexed, and is not kept.
 
-    Without ``modality`` it is decided as for a query; the header says what it was taken for.
+    ``modality`` may also be the name of its field; without, it is decided as for a query. The
+    header ``Searchengine-Modality`` says what it was taken for.
     """
     studio: Studio = request.app.state.studio
     async with request.form(max_files=1, max_fields=1) as form:
-        sent = [value for value in form.values() if isinstance(value, UploadFile)]
+        sent = [(name, value) for name, value in form.items() if isinstance(value, UploadFile)]
         if not sent:
             raise Problem(422, "InvalidRequest", "send one file as multipart/form-data")
-        return await studio.run(lambda: _of_upload(studio.gallery, sent[0], modality, kind, size))
+        name, file = sent[0]
+        declared = modality or (Modality(name) if name in set(Modality) else None)
+        return await studio.run(lambda: _of_upload(studio.gallery, file, declared, kind, size))
 
 
 def _of_upload(

@@ -113,6 +113,12 @@ def test_quiet_sounds_fill_the_height_and_say_how_quiet_they_are(said: list[str]
     assert said[-1] == "silence"
 
 
+def test_a_sounds_thumb_is_the_wave_alone_so_that_it_can_be_a_mask(said: list[str]) -> None:
+    shown = seen(draw(tone(440), Kind.THUMB, 320))
+    assert said == [] and shown.shape[:2] == (87, 320)
+    assert (shown[..., 3] > 60).any(axis=0).all()
+
+
 def test_times_are_those_of_the_file_not_of_the_segment(said: list[str]) -> None:
     draw(tone(440, seconds=4), Kind.WAVEFORM, 320, start_s=3600.0)
     assert said[:2] == ["1:00:00", "1:00:01"]
@@ -264,7 +270,7 @@ def test_the_same_media_give_the_same_bytes() -> None:
 
 def test_every_modality_has_its_own_kinds_and_refuses_others() -> None:
     assert set(KINDS) == set(Modality)
-    assert kind_for(Modality.AUDIO) is Kind.WAVEFORM
+    assert kind_for(Modality.AUDIO) is Kind.THUMB
     assert kind_for(Modality.DEPTH, "thumb") is Kind.MAP
     with pytest.raises(QueryError, match="of audio there is only thumb, waveform, spectrogram"):
         kind_for(Modality.AUDIO, "strip")

@@ -221,6 +221,16 @@ def test_names_of_uploads_say_what_they_are_and_lead_nowhere(
         assert "/tmp" not in answer.text if answer.status_code == 415 else True
 
 
+def test_the_field_may_say_the_modality(client: TestClient, folder: Path) -> None:
+    crowd = (folder / "media" / NAMES[Modality.THERMAL]).read_bytes()
+    for field in ("thermal", "image"):
+        answer = client.post("/v1/preview", files={field: ("x.png", crowd)})
+        assert answer.headers[MODALITY_HEADER] == field
+    answer = client.post("/v1/preview?modality=thermal", files={"image": ("x.png", crowd)})
+    assert answer.headers[MODALITY_HEADER] == "thermal"
+    assert client.post("/v1/preview", files={"audio": ("x.png", crowd)}).status_code == 422
+
+
 def test_an_upload_that_is_none_is_refused(client: TestClient) -> None:
     for sent in (
         {"data": {"f": "words"}},
