@@ -7,21 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from searchengine.server import problems
-from searchengine.server.guard import Guard
+from searchengine.server.guard import Guard, Sessions
 from searchengine.server.house import House, ServerSettings
 from searchengine.server.routes import items, library, search
-from searchengine.server.sessions import Sessions
 
 WEB = Path(__file__).with_name("web")
-
-#: Requests that are answered side by side: as many as fill two batches of the encoder.
-THREADS = 64
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
@@ -30,7 +25,6 @@ def create_app(settings: ServerSettings) -> FastAPI:
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
-        current_default_thread_limiter().total_tokens = THREADS
         threading.Thread(target=_warm, args=(app, house), daemon=True).start()
         yield
         house.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -27,20 +27,19 @@ from searchengine.errors import (
     UnsupportedMedia,
 )
 
+log = logging.getLogger(__name__)
+
 MEDIA_TYPE = "application/problem+json"
 
 
-class Problem(HTTPException):
-    """What the server refuses by itself. ``headers`` go with the answer.
-
-    It is of Starlette's tree so that what reads a body lets it pass as it is.
-    """
+class Problem(Exception):
+    """What a route refuses by itself. ``headers`` go with the answer."""
 
     def __init__(
-        self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
+        self, status: int, title: str, detail: str, headers: dict[str, str] | None = None
     ) -> None:
-        super().__init__(status, detail, headers)
-        self.title = title
+        super().__init__(detail)
+        self.status, self.title, self.detail, self.headers = status, title, detail, headers
 
 
 class Busy(SearchEngineError):
@@ -64,16 +63,13 @@ STATUS: dict[type[Exception], int] = {
     EncoderError: 422,
 }
 
-#: What may well be over in a second.
-RETRIED = (423, 503)
-
 
 def document(status: int, title: str, detail: str, **more: Any) -> dict[str, Any]:
     return {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
 
 
 def answer(
-    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+    status: int, title: str, detail: str, headers: dict[str, str] | None = None, **more: Any
 ) -> JSONResponse:
     return JSONResponse(
         document(status, title, detail, **more), status, headers, media_type=MEDIA_TYPE
@@ -86,11 +82,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SearchEngineError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _defect)
 
 
 async def _problem(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    return answer(error.status_code, error.title, error.detail, error.headers)
+    return answer(error.status, error.title, error.detail, error.headers)
 
 
 async def _ours(_: Request, error: Exception) -> JSONResponse:
@@ -98,7 +95,7 @@ async def _ours(_: Request, error: Exception) -> JSONResponse:
     more: dict[str, Any] = {}
     if isinstance(error, InvalidFilter):
         more = {"position": error.position}
-    headers = {"Retry-After": "1"} if status in RETRIED else None
+    headers = {"Retry-After": "1"} if status == 503 else None
     detail = error.reason if isinstance(error, MediaError) else str(error)
     return answer(status, type(error).__name__, detail, headers, **more)
 
@@ -115,4 +112,10 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return answer(error.status_code, "HTTPError", str(error.detail), error.headers)
+    headers = dict(error.headers) if error.headers else None
+    return answer(error.status_code, "HTTPError", str(error.detail), headers)
+
+
+async def _defect(_: Request, error: Exception) -> JSONResponse:
+    log.error("a defect of searchengine", exc_info=error)
+    return answer(500, "Defect", "a defect of searchengine; the server's log has the traceback")

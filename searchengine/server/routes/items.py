@@ -55,7 +55,7 @@ def describe(
 ) -> dict[str, Any]:
     """Change what is said of an item."""
     engine = engine_of(request, collection)
-    with house_of(request).writing():
+    with house_of(request).writing:
         engine.describe(_known(item_id), described.metadata)
     return item_dict(*engine.show(item_id))
 
@@ -63,7 +63,7 @@ def describe(
 @router.delete("/{item_id}", status_code=204)
 def delete(collection: str, item_id: int, request: Request) -> None:
     """Forget an item; its file stays."""
-    with house_of(request).writing():
+    with house_of(request).writing:
         engine_of(request, collection).delete(ids=[_known(item_id)])
 
 

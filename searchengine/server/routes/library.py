@@ -31,11 +31,10 @@ async def health() -> dict[str, str]:
 
 @router.get("/readyz")
 async def ready(request: Request) -> Response:
-    """Whether the models are loaded. ``broken`` are collections whose model cannot be."""
-    if not request.app.state.ready.is_set():
-        return JSONResponse({"status": "loading"}, 503)
-    broken = house_of(request).broken
-    return JSONResponse({"status": "ready", **({"broken": broken} if broken else {})})
+    """Whether the models are loaded."""
+    if request.app.state.ready.is_set():
+        return JSONResponse({"status": "ready"})
+    return JSONResponse({"status": "loading"}, 503)
 
 
 @router.get("/metrics")
@@ -89,7 +88,7 @@ def open_session(login: Login, request: Request) -> Response:
     key = house_of(request).library.keys.find(login.key)
     if key is None:
         raise Problem(401, "WrongKey", "no such key")
-    token = request.app.state.sessions.open(key)
+    token = request.app.state.sessions.open(key.name, key.scope)
     response = Response(status_code=204)
     response.set_cookie(
         COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https"
