@@ -17,6 +17,7 @@ the grammar may be in capitals.
 from __future__ import annotations
 
 import functools
+import threading
 from typing import Any
 
 import pyparsing as pp
@@ -37,7 +38,8 @@ def parse_filter(text: str) -> Condition:
         raise InvalidFilter(text[:40] + "...", 0, f"longer than {MAX_CHARACTERS} characters")
     _check_depth(text)
     try:
-        parsed: Condition = _grammar().parse_string(text, parse_all=True)[0]
+        with _parsing:
+            parsed: Condition = _grammar().parse_string(text, parse_all=True)[0]
     except pp.ParseBaseException as error:
         raise InvalidFilter(text, error.loc, _reason(text, error.loc)) from error
     return parsed
@@ -58,6 +60,10 @@ def _check_depth(text: str) -> None:
             raise InvalidFilter(text, position, f"more than {MAX_DEPTH} brackets deep")
     if text.lower().split().count("not") > MAX_DEPTH:
         raise InvalidFilter(text, 0, f"more than {MAX_DEPTH} times 'not'")
+
+
+#: pyparsing finds out at its first use how its actions are called; two threads at once spoil that.
+_parsing = threading.Lock()
 
 
 @functools.cache

@@ -228,8 +228,8 @@ class Catalog:
         kinds = select(ItemRow.modality, func.count()).where(*mine).group_by(ItemRow.modality)
         values = (
             select(FieldRow.name, FieldRow.text, func.count())
-            .join(ItemRow, ItemRow.id == FieldRow.item_id)
-            .where(*mine, func.length(FieldRow.text) <= FACET_LENGTH)
+            .where(FieldRow.item_id.in_(select(ItemRow.id).where(*mine)))
+            .where(func.length(FieldRow.text) <= FACET_LENGTH)
             .group_by(FieldRow.name, FieldRow.text)
             .order_by(func.count().desc(), FieldRow.text)
         )

@@ -145,6 +145,8 @@ def test_items_are_listed_described_and_counted(client: TestClient) -> None:
     assert [item["id"] for item in found] == ids[:1]
     assert "mood" not in client.patch(url, json={"metadata": {"mood": None}}).json()["metadata"]
     assert client.get(f"{BASE}/facets").json()["modality"]["image"] == 2
+    some = client.get(f"{BASE}/facets", params={"filter": "modality = image and licence ~ C"})
+    assert some.status_code == 200 and set(some.json()["modality"]) <= {"image"}
 
 
 def test_similar_and_embed(client: TestClient) -> None:
