@@ -20,6 +20,7 @@ from indexer.scan import Globs, roots, scan_all
 from searchengine.encoders.encoder import Encoder
 from searchengine.media.sandbox import Sandbox
 from searchengine.store.change import Change
+from searchengine.store.layout import UPLOADS
 from searchengine.store.library import Library
 from searchengine.store.writer import Writer
 from searchengine.types import Collection, Failure, IndexReport, Progress
@@ -138,11 +139,14 @@ class Run:
 
     def _finish(self, writer: Writer, tops: Sequence[str], gone: list[int]) -> None:
         known = self.library.catalog.roots(self.collection)
-        change = Change(
-            removed=gone if self.prune else [], roots=[top for top in tops if top not in known]
-        )
+        new = [top for top in tops if top not in known and not self._is_own(top)]
+        change = Change(removed=gone if self.prune else [], roots=new)
         if change:
             writer.commit(self.collection, change)
+
+    def _is_own(self, top: str) -> bool:
+        """Whether it was sent to the library, which then keeps it."""
+        return Path(top).resolve().is_relative_to(self.library.path / UPLOADS)
 
 
 def _stop(*sources: Source[Any]) -> None:

@@ -15,7 +15,7 @@ from indexer.plan import plan
 from indexer.scan import Globs, roots
 from searchengine.encoders import registry
 from searchengine.encoders.encoder import Encoder
-from searchengine.errors import CollectionNotFound, EncoderMismatch, QueryError
+from searchengine.errors import CollectionNotFound, EncoderMismatch, ItemNotFound, QueryError
 from searchengine.media.decode import Wanted
 from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting
@@ -185,9 +185,9 @@ class Engine:
         """Find neighbours of what is given, across modalities.
 
         ``parts`` are ``text=, image=, video=, audio=, depth=, thermal=, imu=``: words, or paths
-        (``"x.wav@2-5"`` is seconds 2 to 5), or decoded media; one or a list. ``like`` are ids
-        of items. ``weights`` and ``negative`` are by modality. Raises QueryError, MediaError,
-        EncoderError or StoreError.
+        (``"x.wav@2-5"`` is seconds 2 to 5), or decoded media; one or a list; a text file is a
+        ``Path``. ``like`` are ids of items. ``weights`` and ``negative`` are by modality. Raises
+        QueryError, MediaError, EncoderError or StoreError.
         """
         given = {name: value for name, value in parts.items() if value is not None}
         self._check(self.collection(), self.encoder())
@@ -255,11 +255,16 @@ class Engine:
         return self._open().catalog.roots(self.collection())
 
     def show(self, item_id: int) -> tuple[MediaItem, tuple[Segment, ...]]:
-        """An item and its segments. Raises QueryError when there is none of that id."""
+        """An item and its segments. Raises ItemNotFound."""
         try:
             return self._open().catalog.item(self.collection(), item_id)
         except KeyError:
-            raise QueryError(f"no item {item_id} in {self._collection_name!r}") from None
+            raise ItemNotFound(f"no item {item_id} in {self._collection_name!r}") from None
+
+    def find(self, path: str | Path) -> MediaItem | None:
+        """The item of the file at ``path``, absolute."""
+        known = self._open().catalog.known(self.collection(), [str(path)])
+        return self.show(known[str(path)].id)[0] if known else None
 
     def decode(self, item: MediaItem, segment: Segment) -> Media:
         """What a segment holds, read from its file with what its metadata says of it."""

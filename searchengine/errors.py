@@ -20,6 +20,7 @@
         StoreCorrupt             a file of the library is missing or altered
         StoreLocked              another process is writing
       QueryError                 what was asked
+        ItemNotFound             no item of that id
         EmptyQuery
         InvalidFilter            the filter does not parse; says where
 """
@@ -113,6 +114,10 @@ class StoreLocked(StoreError):
 
 class QueryError(SearchEngineError):
     """What was asked cannot be answered as it stands."""
+
+
+class ItemNotFound(QueryError):
+    """The collection has no item of that id."""
 
 
 class EmptyQuery(QueryError):

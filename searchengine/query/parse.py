@@ -30,7 +30,8 @@ from searchengine.types import (
     Span,
 )
 
-#: One thing to search by: words, a path, ``FILE@start-end``, or media already decoded.
+#: One thing to search by: words, a path, ``FILE@start-end``, or media already decoded. Of a text,
+#: only a ``Path`` is a file: a ``str`` is the words.
 Given: TypeAlias = Any
 
 #: Segments of a long query file that are looked at, evenly spread.
@@ -63,7 +64,7 @@ class Reader:
         return QueryPart(self._media(given, modality), modality, weight=weight)
 
     def _media(self, given: Given, modality: Modality) -> tuple[Media, ...]:
-        if modality is Modality.TEXT:
+        if modality is Modality.TEXT and not isinstance(given, Path):
             return (_words(given),)
         if not isinstance(given, str | Path):
             return (given,)

@@ -7,16 +7,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from searchengine.server import problems
-from searchengine.server.guard import Guard, Sessions
+from searchengine.server import openapi, problems
+from searchengine.server.guard import Guard
 from searchengine.server.house import House, ServerSettings
-from searchengine.server.routes import items, library, search
+from searchengine.server.routes import items, library, presence, previews, search
+from searchengine.server.sessions import Sessions
 
 WEB = Path(__file__).with_name("web")
+
+#: Requests that are answered side by side: as many as fill two batches of the encoder.
+THREADS = 64
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
@@ -25,6 +30,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = THREADS
         threading.Thread(target=_warm, args=(app, house), daemon=True).start()
         yield
         house.close()
@@ -32,7 +38,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app = FastAPI(title="searchengine", version="1", lifespan=living, docs_url=None, redoc_url=None)
     app.state.house, app.state.ready, app.state.sessions = house, threading.Event(), Sessions()
     problems.install(app)
-    for room in (search, items, library):
+    for room in (search, previews, items, library, presence):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=WEB), name="static")
 
@@ -40,6 +46,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     async def page() -> Response:
         return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
 
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     app.add_middleware(Guard, house=house, sessions=app.state.sessions)
     return app
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from searchengine.encoders.encoder import Encoder, Prepared
+from searchengine.server import metrics
 from searchengine.server.problems import Busy
 from searchengine.types import FloatArray, Media, MediaInfo, Modality, Sampling, Span
 
@@ -31,17 +32,21 @@ class _Call:
 class Batched:
     """See ``Encoder``. One thread encodes; what came while it did goes together, by modality.
 
-    Raises Busy when more than ``waiting`` segments wait, or the vectors are not there in time.
+    Raises Busy when more than ``waiting`` segments wait, when the vectors are not there after
+    ``patience_s``, and when it is closed.
     """
 
-    def __init__(self, encoder: Encoder, waiting: int = WAITING) -> None:
+    def __init__(
+        self, encoder: Encoder, waiting: int = WAITING, patience_s: float = PATIENCE_S
+    ) -> None:
         self.name = encoder.name
         self.identity = encoder.identity
         self.dim = encoder.dim
         self.modalities = encoder.modalities
         self.centers: Mapping[Modality, FloatArray] = encoder.centers
         self._encoder = encoder
-        self._waiting = waiting
+        self._most = waiting
+        self._patience_s = patience_s
         self._calls: deque[_Call] = deque()
         self._changed = threading.Condition()
         self._open = True
@@ -57,20 +62,18 @@ class Batched:
         if not batch:
             return np.empty((0, self.dim), np.float32)
         call = _Call(batch, modality)
-        with self._changed:
-            if self.waiting + len(batch) > max(self._waiting, len(batch)):
-                raise Busy("too many requests wait for the encoder; try again in a moment")
-            self._calls.append(call)
-            self._changed.notify()
+        self._add(call)
         try:
-            return call.answer.result(PATIENCE_S)
+            return call.answer.result(self._patience_s)
         except Late:
-            raise Busy(f"not encoded within {PATIENCE_S:.0f} s; try again later") from None
+            call.answer.cancel()  # nobody waits for it: it is passed over
+            raise Busy(f"not encoded within {self._patience_s:g} s; try again later") from None
 
     @property
     def waiting(self) -> int:
         """Segments that nobody has begun to encode."""
-        return sum(len(call.batch) for call in self._calls)
+        with self._changed:
+            return self._waiting()
 
     def close(self) -> None:
         """Let the thread end when all that waits is done."""
@@ -78,18 +81,41 @@ class Batched:
             self._open = False
             self._changed.notify()
 
+    def _waiting(self) -> int:
+        return sum(len(call.batch) for call in self._calls)
+
+    def _add(self, call: _Call) -> None:
+        """A call of more segments than may wait goes in when nothing else waits."""
+        with self._changed:
+            if not self._open:
+                raise Busy("the server is going down")
+            waiting = self._waiting()
+            if waiting and waiting + len(call.batch) > self._most:
+                raise Busy("too many requests wait for the encoder; try again in a moment")
+            self._calls.append(call)
+            self._changed.notify()
+
     def _work(self) -> None:
         while calls := self._next():
-            joined = [prepared for call in calls for prepared in call.batch]
-            try:
-                vectors = self._encoder.encode(joined, calls[0].modality)
-            except Exception as error:  # everyone who waits must hear of it
-                for call in calls:
-                    call.answer.set_exception(error)
-                continue
-            ends = np.cumsum([len(call.batch) for call in calls])[:-1]
-            for call, mine in zip(calls, np.split(vectors, ends), strict=True):
-                call.answer.set_result(mine)
+            wanted = [call for call in calls if call.answer.set_running_or_notify_cancel()]
+            if wanted:
+                self._answer(wanted)
+
+    def _answer(self, calls: Sequence[_Call]) -> None:
+        """All at once; when that fails one by one, so that only the bad ones fail."""
+        joined = [prepared for call in calls for prepared in call.batch]
+        metrics.encoded(len(joined))
+        try:
+            vectors = self._encoder.encode(joined, calls[0].modality)
+        except Exception as error:
+            for call in calls if len(calls) > 1 else ():
+                self._answer([call])
+            if len(calls) == 1:
+                calls[0].answer.set_exception(error)
+            return
+        ends = np.cumsum([len(call.batch) for call in calls])[:-1]
+        for call, mine in zip(calls, np.split(vectors, ends), strict=True):
+            call.answer.set_result(mine)
 
     def _next(self) -> list[_Call]:
         """Calls of one modality, the oldest first; none when closed."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +15,20 @@ from fastapi import Request
 
 from searchengine.encoders import registry
 from searchengine.engine import DEFAULT_ENCODER, Engine
-from searchengine.server.batching import Batched
-from searchengine.server.problems import Problem
+from searchengine.errors import SearchEngineError
+from searchengine.server.batching import PATIENCE_S, Batched
+from searchengine.server.problems import Busy, Problem
+from searchengine.store.layout import UPLOADS
 from searchengine.store.library import Library
+from searchengine.types import Collection
 
-UPLOADS = "uploads"
+log = logging.getLogger(__name__)
+
+#: How long a request waits for another one that writes.
+WRITING_S = 10.0
+
+#: Questions of batches that are asked at once: enough to fill a batch of the encoder.
+ASKING = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +37,8 @@ class ServerSettings:
 
     ``roots`` may be indexed over HTTP, beside what was indexed before. With ``keys_required``
     nobody gets in without a key. ``names`` are host names that it answers to, beside the
-    loopback's; empty is any (with keys only).
+    loopback's; empty is any (with keys only). ``max_json_bytes`` is for every body that is no
+    form, ``max_body_s`` for a body to arrive, ``max_requests`` for what is worked on at once.
     """
 
     library: Path
@@ -33,8 +48,10 @@ class ServerSettings:
     keys_required: bool = False
     names: frozenset[str] = frozenset()
     max_body_bytes: int = 200_000_000
+    max_json_bytes: int = 20_000_000
+    max_body_s: float = 600.0
     max_parts: int = 16
-    max_k: int = 1_000
+    max_requests: int = 128
     requests_a_minute: int = 6_000
 
 
@@ -44,41 +61,94 @@ class House:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.library = Library(settings.library, create=True)
-        self.writing = threading.Lock()
-        self._engines: dict[str, Engine] = {}
+        self.pool = ThreadPoolExecutor(ASKING, "batch")
+        #: Why a collection cannot be asked, by its name; filled while starting.
+        self.broken: dict[str, str] = {}
+        self._writing = threading.Lock()
+        self._engines: dict[str, tuple[Collection, Engine]] = {}
         self._encoders: dict[str, Batched] = {}
         self._lock = threading.Lock()
+        self._loading = threading.Lock()
 
     def close(self) -> None:
-        for engine in self._engines.values():
+        """No request may be on its way."""
+        self.pool.shutdown(cancel_futures=True)
+        for _, engine in self._engines.values():
             engine.close()
         for encoder in self._encoders.values():
             encoder.close()
         self.library.close()
 
-    def engine(self, collection: str, *, create: bool = False) -> Engine:
-        """Raises CollectionNotFound."""
+    def engine(self, name: str, *, create: bool = False) -> Engine:
+        """Raises CollectionNotFound, or CheckpointError when its encoder is not here."""
+        if create and name not in {one.name for one in self.library.catalog.collections()}:
+            self.create(name)
+        collection = self.library.catalog.collection(name)
+        encoder = self.encoder(collection.encoder)
         with self._lock:
-            known = {c.name: c.encoder for c in self.library.catalog.collections()}
-            if collection not in known and not create:
-                self._engines.pop(collection, None)
-                self.library.catalog.collection(collection)
-            if collection not in self._engines:
-                name = known.get(collection) or self.settings.encoder or DEFAULT_ENCODER
-                self._engines[collection] = Engine(
-                    self.settings.library, encoder=self._encoder(name), collection=collection
-                )
-            return self._engines[collection]
+            known, engine = self._engines.get(name, (None, None))
+            if engine is None or known is None or known.id != collection.id:
+                self._retire(engine)
+                engine = Engine(self.settings.library, encoder=encoder, collection=name)
+                self._engines[name] = collection, engine
+            return engine
+
+    def encoder(self, name: str) -> Batched:
+        """Loaded once; who needs it meanwhile waits."""
+        found = self._encoders.get(name)
+        if found is None:
+            with self._loading:
+                if name not in self._encoders:
+                    self._encoders[name] = Batched(registry.load(name, self.settings.device))
+                found = self._encoders[name]
+        return found
+
+    def create(self, name: str, encoder: str | None = None) -> Collection:
+        """A new, empty collection. Raises CollectionExists."""
+        loaded = self.encoder(encoder or self.settings.encoder or DEFAULT_ENCODER)
+        with self.writing(), Engine(self.settings.library) as engine:
+            return engine.create_collection(name, loaded)
+
+    def drop(self, name: str) -> None:
+        """Forget a collection, and remove the files that were sent to it."""
+        collection = self.library.catalog.collection(name)
+        with self.writing(), Engine(self.settings.library) as engine:
+            engine.drop_collection(name)
+        shutil.rmtree(self.uploads(collection), ignore_errors=True)
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        """Encoders that answer at once."""
+        return frozenset(self._encoders)
 
     def warm(self) -> None:
-        """Load what the first question needs."""
+        """Load what the first question needs; what cannot be loaded is in ``broken``."""
         for collection in self.library.catalog.collections():
-            self.engine(collection.name).embed(text="ready")
+            try:
+                self.engine(collection.name).embed(text="ready")
+            except SearchEngineError as error:
+                log.warning("collection %r: %s", collection.name, error)
+                self.broken[collection.name] = str(error)
 
     @property
     def waiting(self) -> int:
         """Segments that wait for an encoder."""
-        return sum(encoder.waiting for encoder in self._encoders.values())
+        return sum(encoder.waiting for encoder in list(self._encoders.values()))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One request writes at a time. Raises Busy when others take too long; another process
+        that writes is StoreLocked."""
+        if not self._writing.acquire(timeout=WRITING_S):
+            raise Busy("another request is changing the library; try again in a moment")
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    def uploads(self, collection: Collection) -> Path:
+        """Where the files lie that were sent to a collection."""
+        return self.library.path / UPLOADS / str(collection.id)
 
     def roots(self) -> list[Path]:
         """Where files may be indexed from: registered by hand, or indexed before."""
@@ -92,7 +162,8 @@ class House:
     def inside(self, path: str | Path) -> Path:
         """``path``, links and dots resolved, when it lies in a root; else a Problem."""
         real = Path(path).resolve()
-        if any(real == root or root in real.parents for root in map(Path.resolve, self.roots())):
+        tops = {*map(Path.resolve, self.roots()), self.library.path / UPLOADS}
+        if tops & {real, *real.parents}:
             return real
         raise Problem(
             403,
@@ -101,10 +172,12 @@ class House:
             "or start it with --root",
         )
 
-    def _encoder(self, name: str) -> Batched:
-        if name not in self._encoders:
-            self._encoders[name] = Batched(registry.load(name, self.settings.device))
-        return self._encoders[name]
+    def _retire(self, engine: Engine | None) -> None:
+        """Close it when nobody can be using it any more."""
+        if engine is not None:
+            timer = threading.Timer(2 * PATIENCE_S, engine.close)
+            timer.daemon = True
+            timer.start()
 
 
 def house_of(request: Request) -> House:

@@ -15,15 +15,29 @@ _seconds = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
     registry=_registry,
 )
+_batches = Histogram(
+    "searchengine_encoder_batch",
+    "Segments encoded together",
+    buckets=(1, 2, 4, 8, 16, 32),
+    registry=_registry,
+)
 _waiting = Gauge(
     "searchengine_encoder_waiting", "Segments that wait for an encoder", registry=_registry
 )
 
+#: What has a name here; a client may send any.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
+
 
 def note(method: str, route: str, status: int, seconds: float) -> None:
     """One answer; ``route`` is its template, never the path, so that there are few."""
-    _requests.labels(method, route, str(status)).inc()
+    _requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
     _seconds.labels(route).observe(seconds)
+
+
+def encoded(segments: int) -> None:
+    """One batch."""
+    _batches.observe(segments)
 
 
 def page(waiting: int) -> bytes:

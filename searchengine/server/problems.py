@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from searchengine.errors import (
@@ -18,6 +17,7 @@ from searchengine.errors import (
     EncoderError,
     EncoderMismatch,
     InvalidFilter,
+    ItemNotFound,
     MediaError,
     NothingPublished,
     QueryError,
@@ -26,20 +26,22 @@ from searchengine.errors import (
     StoreLocked,
     UnsupportedMedia,
 )
-
-log = logging.getLogger(__name__)
+from searchengine.server.answers import Json
 
 MEDIA_TYPE = "application/problem+json"
 
 
-class Problem(Exception):
-    """What a route refuses by itself. ``headers`` go with the answer."""
+class Problem(HTTPException):
+    """What the server refuses by itself. ``headers`` go with the answer.
+
+    It is of Starlette's tree so that what reads a body lets it pass as it is.
+    """
 
     def __init__(
-        self, status: int, title: str, detail: str, headers: dict[str, str] | None = None
+        self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(detail)
-        self.status, self.title, self.detail, self.headers = status, title, detail, headers
+        super().__init__(status, detail, headers)
+        self.title = title
 
 
 class Busy(SearchEngineError):
@@ -49,6 +51,7 @@ class Busy(SearchEngineError):
 #: The first class that fits decides.
 STATUS: dict[type[Exception], int] = {
     Busy: 503,
+    ItemNotFound: 404,
     QueryError: 400,
     ConfigError: 400,
     CollectionNotFound: 404,
@@ -63,17 +66,18 @@ STATUS: dict[type[Exception], int] = {
     EncoderError: 422,
 }
 
+#: What may well be over in a second.
+RETRIED = (423, 503)
+
 
 def document(status: int, title: str, detail: str, **more: Any) -> dict[str, Any]:
     return {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
 
 
 def answer(
-    status: int, title: str, detail: str, headers: dict[str, str] | None = None, **more: Any
-) -> JSONResponse:
-    return JSONResponse(
-        document(status, title, detail, **more), status, headers, media_type=MEDIA_TYPE
-    )
+    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> Json:
+    return Json(document(status, title, detail, **more), status, headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -82,25 +86,24 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SearchEngineError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _defect)
 
 
-async def _problem(_: Request, error: Exception) -> JSONResponse:
+async def _problem(_: Request, error: Exception) -> Json:
     assert isinstance(error, Problem)
-    return answer(error.status, error.title, error.detail, error.headers)
+    return answer(error.status_code, error.title, error.detail, error.headers)
 
 
-async def _ours(_: Request, error: Exception) -> JSONResponse:
+async def _ours(_: Request, error: Exception) -> Json:
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     more: dict[str, Any] = {}
     if isinstance(error, InvalidFilter):
         more = {"position": error.position}
-    headers = {"Retry-After": "1"} if status == 503 else None
+    headers = {"Retry-After": "1"} if status in RETRIED else None
     detail = error.reason if isinstance(error, MediaError) else str(error)
     return answer(status, type(error).__name__, detail, headers, **more)
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(_: Request, error: Exception) -> Json:
     assert isinstance(error, RequestValidationError)
     faults = [
         {"where": ".".join(map(str, fault["loc"])), "what": fault["msg"]}
@@ -110,12 +113,6 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return answer(422, "InvalidRequest", said, errors=faults)
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(_: Request, error: Exception) -> Json:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers) if error.headers else None
-    return answer(error.status_code, "HTTPError", str(error.detail), headers)
-
-
-async def _defect(_: Request, error: Exception) -> JSONResponse:
-    log.error("a defect of searchengine", exc_info=error)
-    return answer(500, "Defect", "a defect of searchengine; the server's log has the traceback")
+    return answer(error.status_code, "HTTPError", str(error.detail), error.headers)

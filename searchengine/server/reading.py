@@ -1,19 +1,21 @@
-"""What a client sends as a query, to parts: JSON with base64, or a form with files."""
+"""What a client sends, to nouns: JSON, with base64 for files, or a form with files."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from searchengine.engine import Engine
@@ -22,6 +24,12 @@ from searchengine.server.problems import Problem
 from searchengine.types import Modality, QueryPart
 
 MAX_TEXT = 20_000
+MAX_PARTS = 16
+MAX_QUERIES = 100
+MAX_METADATA_BYTES = 100_000
+MAX_ID = 2**62
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class PartIn(BaseModel):
@@ -33,7 +41,7 @@ class PartIn(BaseModel):
     text: str | None = Field(None, max_length=MAX_TEXT)
     file: str | None = None
     name: str | None = Field(None, max_length=255)
-    id: int | None = Field(None, ge=1, le=2**62)
+    id: int | None = Field(None, ge=1, le=MAX_ID)
     weight: float = Field(1.0, allow_inf_nan=False, ge=-100, le=100)
 
 
@@ -44,7 +52,7 @@ class SearchIn(BaseModel):
         extra="forbid",
         json_schema_extra={"example": {"query": [{"modality": "text", "text": "a dog"}], "k": 5}},
     )
-    query: list[PartIn] = Field(min_length=1, max_length=64)
+    query: list[PartIn] = Field(min_length=1, max_length=MAX_PARTS)
     targets: list[Modality] | None = None
     filter: str | None = Field(None, max_length=5_000)
     path: str | None = Field(None, max_length=1_000)
@@ -63,6 +71,55 @@ class SearchIn(BaseModel):
         return self.model_dump(exclude={"query"})
 
 
+class BatchIn(BaseModel):
+    """Questions that are answered together; the first that cannot be answered fails them all."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"queries": [{"query": [{"text": "a dog"}]}, {"query": [{"text": "rain"}]}]}
+        },
+    )
+    queries: list[SearchIn] = Field(min_length=1, max_length=MAX_QUERIES)
+
+
+class CollectionIn(BaseModel):
+    """A collection to be made; ``encoder`` as ``index --encoder`` takes it."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"name": "holidays", "encoder": "starter"}}
+    )
+    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")
+    encoder: str | None = Field(None, max_length=200)
+
+
+class Described(BaseModel):
+    """A merge patch: names given null are forgotten."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"metadata": {"mood": "calm", "year": None}}}
+    )
+    metadata: dict[str, Any] = Field(max_length=200)
+
+    @field_validator("metadata")
+    @classmethod
+    def _storable(cls, metadata: dict[str, Any]) -> dict[str, Any]:
+        """As ``metadata.jsonl`` has it: JSON without NaN, names that fit a column."""
+        text = json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode()
+        if len(text) > MAX_METADATA_BYTES:
+            raise ValueError(f"longer than {MAX_METADATA_BYTES} bytes")
+        if any(not 0 < len(name) <= 200 for name in metadata):
+            raise ValueError("a name has 1 to 200 characters")
+        return metadata
+
+
+class Login(BaseModel):
+    """A key, for which there is a cookie."""
+
+    model_config = ConfigDict(extra="forbid")
+    key: str = Field(max_length=200)
+
+
 @dataclass(slots=True)
 class Asked:
     """A request with the files it came with, by the name of their field."""
@@ -71,42 +128,66 @@ class Asked:
     files: dict[str, UploadFile] = field(default_factory=dict)
 
 
+async def read_json(request: Request, model: type[Model]) -> Model:
+    """The body. Read in a thread: a long one takes longer than the event loop has.
+
+    Raises Problem for what is not of that shape.
+    """
+    return await run_in_threadpool(validated, model, await request.body())
+
+
+def validated(model: type[Model], body: bytes | str) -> Model:
+    """Raises Problem that says what is wrong, and where."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        said = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise Problem(422, "InvalidRequest", said) from None
+
+
+@asynccontextmanager
+async def read_form(request: Request, most: int) -> AsyncIterator[FormData]:
+    """A form of at most ``most`` files and as many fields, which are there for that long."""
+    if not is_form(request):
+        raise Problem(415, "InvalidRequest", "send multipart/form-data")
+    async with request.form(max_files=most, max_fields=most) as form:
+        yield form
+
+
 @asynccontextmanager
 async def read_search(request: Request, most: int) -> AsyncIterator[Asked]:
-    """JSON as it is, or a form, whose files are there for that long.
-
-    Raises Problem for what cannot be meant.
-    """
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form(max_files=most, max_fields=most) as form:
-            yield _from_form(form)
+    """JSON as it is, or a form, whose files are there for that long. Raises Problem."""
+    if is_form(request):
+        async with read_form(request, most) as form:
+            yield await run_in_threadpool(_from_form, form)
     else:
-        yield Asked(_validated(await request.body()))
+        yield Asked(await read_json(request, SearchIn))
+
+
+def is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 def _from_form(form: FormData) -> Asked:
     """With a field ``request``, files by their field's name; else each field is a part, named
-    after its modality."""
+    after its modality, ``auto`` where the file's name shall say."""
     files = {name: value for name, value in form.multi_items() if isinstance(value, UploadFile)}
     said = form.get("request")
     if isinstance(said, str):
-        return Asked(_validated(said.encode()), files)
+        return Asked(validated(SearchIn, said), files)
     parts: list[dict[str, Any]] = []
-    for name, value in form.multi_items():
-        own = {"text": value} if isinstance(value, str) else {"file": name, "name": value.filename}
-        parts.append({"modality": name, **own})
-    return Asked(_validated(json.dumps({"query": parts}).encode()), files)
-
-
-def _validated(body: bytes) -> SearchIn:
-    try:
-        return SearchIn.model_validate_json(body)
-    except ValidationError as error:
-        said = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise Problem(422, "InvalidRequest", said) from None
+    sent: dict[str, UploadFile] = {}
+    for number, (name, value) in enumerate(form.multi_items()):
+        modality = None if name == "auto" else name
+        if isinstance(value, UploadFile):
+            sent[f"{number}"] = value
+            parts.append({"modality": modality, "file": f"{number}", "name": value.filename})
+        else:
+            parts.append({"modality": modality, "text": value})
+    return Asked(validated(SearchIn, json.dumps({"query": parts})), sent)
 
 
 @contextmanager
@@ -127,26 +208,28 @@ def _part(
     if part.id is not None:
         return QueryPart(like=part.id, weight=part.weight)
     if part.text is not None:
+        if part.modality not in (None, Modality.TEXT):
+            raise Problem(422, "InvalidRequest", f"query.{number}: text is no {part.modality}")
         return engine.part(Modality.TEXT, part.text, part.weight)
-    path = folder / f"{number}{_suffix(part, files)}"
-    path.write_bytes(_content(part, number, files))
-    modality = part.modality or decide(path).modality
-    return engine.part(modality, path, part.weight)
-
-
-def _suffix(part: PartIn, files: Mapping[str, UploadFile]) -> str:
-    """Of the name it was sent under: decoders go by it. Nothing else of a name is used."""
     upload = files.get(part.file or "")
-    suffix = Path(part.name or (upload.filename if upload else "") or "").suffix.lower()
-    return suffix if suffix[1:].isalnum() and len(suffix) < 10 else ""
+    path = folder / f"{number}{suffixes(part.name or (upload and upload.filename) or '')}"
+    _write(path, part, number, upload)
+    return engine.part(part.modality or decide(path).modality, path, part.weight)
 
 
-def _content(part: PartIn, number: int, files: Mapping[str, UploadFile]) -> bytes:
-    upload = files.get(part.file or "")
-    if upload is not None:
-        return upload.file.read()
+def suffixes(name: str) -> str:
+    """The last two, ``.depth.png``: modality and decoder go by them, and by nothing else."""
+    kept = [one for one in Path(name).suffixes[-2:] if one[1:].isalnum() and len(one) < 12]
+    return "".join(kept).lower()
+
+
+def _write(path: Path, part: PartIn, number: int, upload: UploadFile | None) -> None:
     try:
-        return base64.b64decode(part.file or "", validate=True)
+        with path.open("wb") as file:
+            if upload is not None:
+                shutil.copyfileobj(upload.file, file)
+            else:
+                file.write(base64.b64decode(part.file or "", validate=True))
     except (binascii.Error, ValueError):
         raise Problem(
             422, "InvalidRequest", f"query.{number}.file: neither base64 nor a file of the form"
@@ -155,4 +238,6 @@ def _content(part: PartIn, number: int, files: Mapping[str, UploadFile]) -> byte
 
 def echo(search: SearchIn) -> list[dict[str, Any]]:
     """The query as the answer repeats it, without bytes."""
-    return [part.model_dump(exclude={"file"}, exclude_none=True) for part in search.query]
+    return [
+        part.model_dump(exclude={"file"}, exclude_none=True, mode="json") for part in search.query
+    ]

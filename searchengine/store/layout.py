@@ -7,6 +7,7 @@
       write.lock                                  held by the one writer
       vectors/<collection>/<modality>-<n>.shard   the truth: ids and vectors, never changed
       indexes/<collection>/<modality>-<n>.index   FAISS, rebuilt from the shards at any time
+      uploads/<collection>/<sha256>/<name>        media files that were sent to the server
 
 ``<collection>`` is a number, so a collection may have any name. ``<n>`` is never used twice.
 """
@@ -28,6 +29,7 @@ CATALOG = "catalog.db"
 LOCK = "write.lock"
 VECTORS = "vectors"
 INDEXES = "indexes"
+UPLOADS = "uploads"
 PART = ".part"
 
 _BLOCK_BYTES = 1 << 20

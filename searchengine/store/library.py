@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError
 from searchengine.errors import StoreCorrupt, StoreError
 from searchengine.store.catalog import Catalog
 from searchengine.store.connect import connect
+from searchengine.store.jobs import Jobs
 from searchengine.store.keys import Keys
 from searchengine.store.layout import CATALOG
 from searchengine.store.migrate import check_schema, upgrade
@@ -39,6 +40,7 @@ class Library:
         self._engine = connect(self.path)
         self.catalog = Catalog(self._engine)
         self.keys = Keys(self._engine)
+        self.jobs = Jobs(self._engine)
         try:
             check_schema(self._engine, self.path)
         except DatabaseError as error:

@@ -167,3 +167,24 @@ class KeyRow(Base):
     digest: Mapped[str] = mapped_column(String(64))
     scope: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[float]
+
+
+class JobRow(Base):
+    """An index job of the server. ``paths``, ``options``, ``progress`` and ``report`` are JSON
+    text. Its worker writes ``heartbeat``; all times are Unix s."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index(None, "state"),)
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    collection: Mapped[str] = mapped_column(String(200))
+    paths: Mapped[str] = mapped_column(Text)
+    options: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[str] = mapped_column(Text)
+    report: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Text)
+    cancel: Mapped[bool] = mapped_column(default=False)
+    heartbeat: Mapped[float] = mapped_column(default=0.0)
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]

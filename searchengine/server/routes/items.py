@@ -1,113 +1,172 @@
-"""Items: what is kept of them, their media, their previews."""
+"""Items: what is kept of them, and their media."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi import Path as InPath
 from fastapi.responses import FileResponse, Response
-from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
 
 from searchengine.documents import item_dict
-from searchengine.server.house import engine_of, house_of
-from searchengine.server.preview import preview_of
+from searchengine.server import uploads
+from searchengine.server.answers import Json
+from searchengine.server.house import House, engine_of, house_of
+from searchengine.server.openapi import body, upload
 from searchengine.server.problems import Problem
-from searchengine.types import Modality
+from searchengine.server.reading import MAX_ID, Described, read_form, read_json, validated
+from searchengine.server.schemas import ItemOut, ItemsOut
+from searchengine.types import MediaItem, Modality, Segment
 
 router = APIRouter(prefix="/v1/collections/{collection}/items", tags=["items"])
+
+ItemId = Annotated[int, InPath(ge=1, le=MAX_ID)]
 
 #: Types that a browser shows and cannot run; anything else is downloaded. SVG is none of them.
 SHOWN = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "audio/", "video/")
 
 
-class Described(BaseModel):
-    """A merge patch: names given null are forgotten."""
-
-    metadata: dict[str, Any] = Field(max_length=200)
-
-
-@router.get("")
+@router.get("", responses={200: {"model": ItemsOut}})
 def items(
     collection: str,
     request: Request,
-    path: str | None = None,
-    filter: str | None = None,
-    after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    path: Annotated[str | None, Query(max_length=1_000)] = None,
+    filter: Annotated[str | None, Query(max_length=5_000)] = None,
+    after: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
-) -> dict[str, Any]:
+) -> Json:
     """Items by id, a page at a time; ``next`` is the ``after`` of the next page."""
     engine = engine_of(request, collection)
     found = engine.items(filter=filter, path=path, after=after, limit=limit)
     following = found[-1].id if len(found) == limit else None
-    return {"items": [item_dict(item, ()) for item in found], "next": following}
+    return Json({"items": [_document(collection, item) for item in found], "next": following})
 
 
-@router.get("/{item_id}")
-def item(collection: str, item_id: int, request: Request) -> dict[str, Any]:
+@router.post("", status_code=201, openapi_extra=upload(), responses={201: {"model": ItemOut}})
+async def add(collection: str, request: Request) -> Json:
+    """Send a file: it is kept in the library and indexed at once, the collection made if need be.
+
+    ``metadata`` is a JSON object, ``modality`` says what no name can.
+    """
+    house = house_of(request)
+    async with read_form(request, 2) as form:
+        return await run_in_threadpool(_add, house, collection, form)
+
+
+@router.get("/{item_id}", responses={200: {"model": ItemOut}})
+def item(collection: str, item_id: ItemId, request: Request) -> Json:
     """All that is kept of an item, but its vectors."""
-    return item_dict(*engine_of(request, collection).show(_known(item_id)))
+    return Json(_document(collection, *engine_of(request, collection).show(item_id)))
 
 
-@router.patch("/{item_id}")
-def describe(
-    collection: str, item_id: int, described: Described, request: Request
-) -> dict[str, Any]:
+@router.patch("/{item_id}", openapi_extra=body(Described), responses={200: {"model": ItemOut}})
+async def describe(collection: str, item_id: ItemId, request: Request) -> Json:
     """Change what is said of an item."""
-    engine = engine_of(request, collection)
-    with house_of(request).writing:
-        engine.describe(_known(item_id), described.metadata)
-    return item_dict(*engine.show(item_id))
+    house, described = house_of(request), await read_json(request, Described)
+
+    def change() -> Json:
+        engine = house.engine(collection)
+        with house.writing():
+            engine.describe(item_id, described.metadata)
+        return Json(_document(collection, *engine.show(item_id)))
+
+    return await run_in_threadpool(change)
 
 
 @router.delete("/{item_id}", status_code=204)
-def delete(collection: str, item_id: int, request: Request) -> None:
-    """Forget an item; its file stays."""
-    with house_of(request).writing:
-        engine_of(request, collection).delete(ids=[_known(item_id)])
+def delete(collection: str, item_id: ItemId, request: Request) -> None:
+    """Forget an item. Its file stays, unless it was sent to the server."""
+    house, engine = house_of(request), engine_of(request, collection)
+    with house.writing():
+        found, _ = engine.show(item_id)
+        engine.delete(ids=[item_id])
+    uploads.remove(house.uploads(engine.collection()), found.path)
 
 
-@router.get("/{item_id}/media")
-def media(collection: str, item_id: int, request: Request) -> Response:
+@router.get(
+    "/{item_id}/media",
+    response_class=FileResponse,
+    responses={200: {"content": {"*/*": {}}}, 206: {"content": {"*/*": {}}}, 304: {}},
+)
+def media(collection: str, item_id: ItemId, request: Request) -> Response:
     """The file itself; ranges of it may be asked for."""
-    found, _ = engine_of(request, collection).show(_known(item_id))
+    found, _ = engine_of(request, collection).show(item_id)
     path = house_of(request).inside(found.path)
     if not path.is_file():
         raise Problem(410, "FileGone", f"{found.path} is no longer there")
-    kind = "text/plain; charset=utf-8" if found.modality is Modality.TEXT else found.mime_type
-    shown = kind.startswith((*SHOWN, "text/plain"))
-    return FileResponse(
+    kind, shown = _served_as(found)
+    response = FileResponse(
         path,
-        media_type=kind if shown else "application/octet-stream",
+        media_type=kind,
+        stat_result=path.stat(),
         filename=Path(found.path).name,
         content_disposition_type="inline" if shown else "attachment",
-        headers={"Content-Security-Policy": "default-src 'none'; sandbox"},
+        headers={
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Cache-Control": "private, no-cache",
+        },
     )
+    if response.headers["etag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"ETag": response.headers["etag"]})
+    return response
 
 
-@router.get("/{item_id}/preview")
-def preview(
-    collection: str, item_id: int, request: Request, segment: int | None = None
-) -> Response:
-    """What a person can see of an item, or of one segment: a picture, or the passage of a text."""
-    engine = engine_of(request, collection)
-    found, segments = engine.show(_known(item_id))
-    chosen = next((s for s in segments if segment in (None, s.id)), None)
-    if chosen is None:
-        raise Problem(404, "NoSegment", f"item {item_id} has no segment {segment}")
-    tag = f'"{found.sha256[:16]}-{chosen.id}"'
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304)
-    headers = {"ETag": tag, "Cache-Control": "private, max-age=3600"}
-    if chosen.modality is Modality.TEXT:
-        said = engine.passages([chosen.id]).get(chosen.id, "")
-        return Response(said, media_type="text/plain; charset=utf-8", headers=headers)
-    house_of(request).inside(found.path)
-    picture = preview_of(engine.decode(found, chosen))
-    return Response(picture, media_type="image/webp", headers=headers)
+def _served_as(item: MediaItem) -> tuple[str, bool]:
+    """The type, and whether a browser may show it; what is written in a file is never a page."""
+    if item.modality is Modality.TEXT and item.mime_type.startswith("text/"):
+        return "text/plain; charset=utf-8", True
+    if item.mime_type.startswith(SHOWN):
+        return item.mime_type, True
+    return "application/octet-stream", False
 
 
-def _known(item_id: int) -> int:
-    if not 1 <= item_id <= 2**62:
-        raise Problem(404, "NoItem", f"no item {item_id}")
-    return item_id
+def _add(house: House, collection: str, form: FormData) -> Json:
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise Problem(422, "InvalidRequest", "file: send the file in a field of that name")
+    modality = _modality(form.get("modality"))
+    metadata = _metadata(form.get("metadata"))
+    engine = house.engine(collection, create=True)
+    with house.writing():
+        folder = house.uploads(engine.collection())
+        found = uploads.add(engine, folder, file.filename or "", file.file, modality, metadata)
+    document = _document(collection, *engine.show(found.id))
+    return Json(document, 201, {"Location": f"/v1/collections/{collection}/items/{found.id}"})
+
+
+def _modality(said: Any) -> Modality | None:
+    if said in (None, "", "auto"):
+        return None
+    if said not in list(Modality):
+        raise Problem(422, "InvalidRequest", f"modality: none of {', '.join(Modality)}")
+    return Modality(said)
+
+
+def _metadata(said: Any) -> dict[str, Any]:
+    if said in (None, ""):
+        return {}
+    if not isinstance(said, str):
+        raise Problem(422, "InvalidRequest", "metadata: send a JSON object as text")
+    return validated(Described, f'{{"metadata": {said}}}').metadata
+
+
+def _document(collection: str, item: MediaItem, segments: Sequence[Segment] = ()) -> dict[str, Any]:
+    """As ``show --json`` prints it, with spans laid out flat, and where its media is."""
+    place = f"/v1/collections/{collection}/items/{item.id}"
+    links = {"media_url": f"{place}/media", "preview_url": f"{place}/preview"}
+    return {**item_dict(item, ()), "segments": [*map(_segment, segments)], **links}
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    span = segment.span
+    return {
+        "id": segment.id,
+        "modality": segment.modality.value,
+        "start": span.start if span else None,
+        "end": span.end if span else None,
+        "unit": span.unit.value if span else None,
+    }

@@ -1,120 +1,124 @@
-"""The library as a whole: collections, models, and whether the server is well."""
+"""The library as a whole: collections, models, roots."""
 
 from __future__ import annotations
 
-import secrets
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
 
 from searchengine.encoders import registry
-from searchengine.server import metrics
-from searchengine.server.guard import COOKIE
+from searchengine.errors import CollectionNotFound
+from searchengine.server.answers import Json
 from searchengine.server.house import House, engine_of, house_of
-from searchengine.server.problems import Problem
-from searchengine.types import Modality
+from searchengine.server.openapi import body
+from searchengine.server.reading import CollectionIn, read_json
+from searchengine.server.schemas import (
+    CollectionOut,
+    CollectionsOut,
+    FacetsOut,
+    ModelsOut,
+    RootsOut,
+)
+from searchengine.store.status import status
+from searchengine.types import CollectionStatus
 
-router = APIRouter(tags=["library"])
-
-
-class Login(BaseModel):
-    key: Annotated[str, Field(max_length=200)]
-
-
-@router.get("/healthz")
-async def health() -> dict[str, str]:
-    """Whether the process answers."""
-    return {"status": "ok"}
-
-
-@router.get("/readyz")
-async def ready(request: Request) -> Response:
-    """Whether the models are loaded."""
-    if request.app.state.ready.is_set():
-        return JSONResponse({"status": "ready"})
-    return JSONResponse({"status": "loading"}, 503)
+router = APIRouter(prefix="/v1", tags=["library"])
 
 
-@router.get("/metrics")
-def counted(request: Request) -> Response:
-    """For Prometheus."""
-    return Response(metrics.page(house_of(request).waiting), media_type="text/plain; version=0.0.4")
+@router.get("/models", responses={200: {"model": ModelsOut}})
+def models(request: Request) -> Json:
+    """Encoders, with the licences of their weights; those that are ready answer at once."""
+    loaded = {name.partition("?")[0] for name in house_of(request).loaded}
+    return Json(
+        {
+            "models": [
+                {
+                    "name": info.name,
+                    "dim": info.dim,
+                    "modalities": info.modalities,
+                    "licence": info.licence,
+                    "summary": info.summary,
+                    "ready": info.name in loaded,
+                }
+                for info in registry.describe()
+            ]
+        }
+    )
 
 
-@router.get("/v1/models")
-def models() -> dict[str, Any]:
-    """Encoders, with the licences of their weights."""
-    return {
-        "models": [
-            {
-                "name": info.name,
-                "dim": info.dim,
-                "modalities": info.modalities,
-                "licence": info.licence,
-                "summary": info.summary,
-            }
-            for info in registry.describe()
-        ]
-    }
+@router.get("/roots", responses={200: {"model": RootsOut}})
+def roots(request: Request) -> Json:
+    """Folders and files that may be indexed: named with ``--root``, or indexed before."""
+    return Json({"roots": [str(root) for root in house_of(request).roots()]})
 
 
-@router.get("/v1/collections")
-def collections(request: Request) -> dict[str, Any]:
+@router.get("/collections", responses={200: {"model": CollectionsOut}})
+def collections(request: Request) -> Json:
     """Every collection at a glance."""
-    house = house_of(request)
-    return {
-        "collections": [_collection(house, c.name) for c in house.library.catalog.collections()]
-    }
+    found = status(house_of(request).library)
+    return Json({"collections": [_document(one) for one in found]})
 
 
-@router.get("/v1/collections/{collection}")
-def collection(collection: str, request: Request) -> dict[str, Any]:
+@router.post(
+    "/collections",
+    status_code=201,
+    openapi_extra=body(CollectionIn),
+    responses={201: {"model": CollectionOut}},
+)
+async def create(request: Request) -> Json:
+    """Make an empty collection."""
+    house, wanted = house_of(request), await read_json(request, CollectionIn)
+
+    def make() -> Json:
+        house.create(wanted.name, wanted.encoder)
+        return Json(_one(house, wanted.name), 201)
+
+    return await run_in_threadpool(make)
+
+
+@router.get("/collections/{collection}", responses={200: {"model": CollectionOut}})
+def collection(collection: str, request: Request) -> Json:
     """One collection at a glance."""
-    return _collection(house_of(request), collection)
+    return Json(_one(house_of(request), collection))
 
 
-@router.get("/v1/collections/{collection}/facets")
-def facets(collection: str, request: Request, filter: str | None = None) -> dict[str, Any]:
+@router.delete("/collections/{collection}", status_code=204)
+def drop(collection: str, request: Request) -> None:
+    """Forget a collection with everything in it. Files stay, but those sent to the server."""
+    house_of(request).drop(collection)
+
+
+@router.get("/collections/{collection}/facets", responses={200: {"model": FacetsOut}})
+def facets(
+    collection: str,
+    request: Request,
+    filter: Annotated[str | None, Query(max_length=5_000)] = None,
+) -> Json:
     """How many items there are of each modality, and with each of the commonest values."""
     found = engine_of(request, collection).facets(filter=filter)
-    return {"modality": found.modalities, "fields": found.fields}
+    return Json({"modality": found.modalities, "fields": found.fields})
 
 
-@router.post("/v1/session", status_code=204)
-def open_session(login: Login, request: Request) -> Response:
-    """A cookie for a key: media elements of a page cannot send headers."""
-    key = house_of(request).library.keys.find(login.key)
-    if key is None:
-        raise Problem(401, "WrongKey", "no such key")
-    token = request.app.state.sessions.open(key.name, key.scope)
-    response = Response(status_code=204)
-    response.set_cookie(
-        COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https"
-    )
-    return response
+def _one(house: House, name: str) -> dict[str, Any]:
+    house.library.catalog.collection(name)  # says which there are
+    for found in status(house.library):
+        if found.collection.name == name:
+            return _document(found)
+    raise CollectionNotFound(f"collection {name!r} has been dropped")
 
 
-@router.delete("/v1/session", status_code=204)
-def close_session(request: Request) -> Response:
-    """Log out."""
-    request.app.state.sessions.close(request.cookies.get(COOKIE, secrets.token_hex()))
-    response = Response(status_code=204)
-    response.delete_cookie(COOKIE)
-    return response
-
-
-def _collection(house: House, name: str) -> dict[str, Any]:
-    catalog = house.library.catalog
-    found = catalog.collection(name)
-    counts: dict[Modality, tuple[int, int]] = catalog.counts(found)
+def _document(found: CollectionStatus) -> dict[str, Any]:
+    of = found.collection
     return {
-        "name": name,
-        "encoder": found.encoder,
-        "dim": found.dim,
-        "generation": found.generation,
-        "items": catalog.item_count(found),
-        "modalities": {m: {"items": i, "segments": s} for m, (i, s) in counts.items()},
-        "roots": catalog.roots(found),
+        "name": of.name,
+        "encoder": of.encoder,
+        "dim": of.dim,
+        "generation": of.generation,
+        "items": found.items,
+        "modalities": {
+            one.modality: {"items": one.items, "segments": one.segments, "method": one.method}
+            for one in found.indexes
+        },
+        "roots": found.roots,
     }

@@ -4,63 +4,74 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from searchengine.documents import hit_dict, result_dict
 from searchengine.engine import Engine
 from searchengine.query.embed import embed_media
+from searchengine.server.answers import Json
 from searchengine.server.house import House, engine_of, house_of
+from searchengine.server.openapi import body, body_or_form
 from searchengine.server.problems import Problem
-from searchengine.server.reading import Asked, SearchIn, echo, parts_of, read_search
+from searchengine.server.reading import (
+    MAX_ID,
+    Asked,
+    BatchIn,
+    SearchIn,
+    echo,
+    parts_of,
+    read_json,
+    read_search,
+)
+from searchengine.server.schemas import BatchOut, ResultOut, VectorOut
 from searchengine.types import Hit, Modality, SearchResult
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["search"])
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": SearchIn.model_json_schema()},
-            "multipart/form-data": {"schema": {"type": "object"}},
-        },
-    }
-}
 
-
-@router.post("/search", openapi_extra=_BODY)
-async def search(collection: str, request: Request) -> dict[str, Any]:
+@router.post("/search", openapi_extra=body_or_form(SearchIn), responses={200: {"model": ResultOut}})
+async def search(collection: str, request: Request) -> Json:
     """Neighbours of words, files and items. A form may have a file a modality instead of JSON."""
     house = house_of(request)
     async with read_search(request, house.settings.max_parts) as asked:
-        return await run_in_threadpool(_answer, house, collection, asked)
+        return Json(await run_in_threadpool(_answer, house, collection, asked))
 
 
-@router.get("/similar/{item_id}")
+@router.post("/search:batch", openapi_extra=body(BatchIn), responses={200: {"model": BatchOut}})
+async def search_batch(collection: str, request: Request) -> Json:
+    """Many searches in one request, which costs less than one by one."""
+    house = house_of(request)
+    batch = await read_json(request, BatchIn)
+    return Json({"results": await run_in_threadpool(_answers, house, collection, batch)})
+
+
+@router.get("/similar/{item_id}", responses={200: {"model": ResultOut}})
 def similar(
     collection: str,
-    item_id: int,
+    item_id: Annotated[int, Path(ge=1, le=MAX_ID)],
     request: Request,
     k: Annotated[int, Query(ge=1, le=1_000)] = 10,
     offset: Annotated[int, Query(ge=0, le=9_000)] = 0,
-    targets: str | None = None,
-    filter: str | None = None,
-) -> dict[str, Any]:
+    targets: Annotated[str | None, Query(description="modalities, with commas")] = None,
+    filter: Annotated[str | None, Query(max_length=5_000)] = None,
+) -> Json:
     """Neighbours of an item, without the item itself."""
     engine = engine_of(request, collection)
+    engine.show(item_id)
     chosen = targets.split(",") if targets else None
     result = engine.similar(item_id, k=k, offset=offset, targets=chosen, filter=filter)
-    return _document(engine, collection, result, [{"id": item_id}])
+    return Json(_document(engine, collection, result, [{"id": item_id, "weight": 1.0}]))
 
 
-@router.post("/embed", openapi_extra=_BODY)
-async def embed(collection: str, request: Request) -> dict[str, Any]:
-    """The unit vector of one part."""
+@router.post("/embed", openapi_extra=body_or_form(SearchIn), responses={200: {"model": VectorOut}})
+async def embed(collection: str, request: Request) -> Json:
+    """The unit vector of one text or file; of what is sent only ``query`` matters."""
     house = house_of(request)
     async with read_search(request, house.settings.max_parts) as asked:
         if len(asked.search.query) != 1 or asked.search.query[0].id is not None:
             raise Problem(422, "InvalidRequest", "embed takes exactly one text or file")
-        return await run_in_threadpool(_embed, house, collection, asked)
+        return Json(await run_in_threadpool(_embed, house, collection, asked))
 
 
 def _answer(house: House, collection: str, asked: Asked) -> dict[str, Any]:
@@ -68,6 +79,12 @@ def _answer(house: House, collection: str, asked: Asked) -> dict[str, Any]:
     with parts_of(asked, engine) as parts:
         result = engine.answer(parts, **asked.search.how())
     return _document(engine, collection, result, echo(asked.search))
+
+
+def _answers(house: House, collection: str, batch: BatchIn) -> list[dict[str, Any]]:
+    """Side by side, so that the encoder has them together."""
+    asked = map(Asked, batch.queries)
+    return list(house.pool.map(lambda one: _answer(house, collection, one), asked))
 
 
 def _embed(house: House, collection: str, asked: Asked) -> dict[str, Any]:
