@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--attached", action="store_true", help="end when standard input does")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         with Library(given.library, create=True) as library:
             _work(Worker(library, given.device), attached=given.attached)

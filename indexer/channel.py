@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -10,6 +11,10 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 S = TypeVar("S")
+
+#: How long the threads of an interrupted run may take: a batch of an encoder. One that is still
+#: in native code when the interpreter ends takes the process down.
+ENDING_S = 10.0
 
 
 class Source(Generic[T]):
@@ -28,6 +33,9 @@ class Source(Generic[T]):
     def stop(self) -> None:
         """Nobody will read any more."""
 
+    def join(self) -> None:
+        """Wait, within reason, until the threads that fill it have ended."""
+
 
 class Channel(Source[T]):
     """A source that threads fill while another reads. An error in a thread reaches the reader."""
@@ -37,13 +45,16 @@ class Channel(Source[T]):
         self._capacity = capacity
         self._changed = threading.Condition()
         self._producers = 0
+        self._threads: list[threading.Thread] = []
         self._error: BaseException | None = None
         self._stopped = False
 
     def fill(self, produce: Callable[[], Iterable[T]]) -> None:
         """Start a thread that puts everything ``produce()`` gives."""
         self._producers += 1
-        threading.Thread(target=self._run, args=(produce,), daemon=True).start()
+        thread = threading.Thread(target=self._run, args=(produce,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def __iter__(self) -> Iterator[T]:
         while items := self.take(1):
@@ -63,6 +74,11 @@ class Channel(Source[T]):
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+
+    def join(self) -> None:
+        end = time.monotonic() + ENDING_S
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _run(self, produce: Callable[[], Iterable[T]]) -> None:
         try:

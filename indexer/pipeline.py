@@ -153,3 +153,5 @@ def _stop(*sources: Source[Any]) -> None:
     """Let the threads of an interrupted run end."""
     for source in sources:
         source.stop()
+    for source in sources:
+        source.join()

@@ -12,6 +12,9 @@ from searchengine.cli.render import say
 from searchengine.cli.session import session_of
 from searchengine.errors import ConfigError
 
+#: How long answers under way may take once the server is told to stop; one may be a stream.
+STOPPING_S = 5
+
 
 def serve(
     ctx: typer.Context,
@@ -19,12 +22,18 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port.")] = 8765,
     root: Annotated[
         list[Path] | None,
-        typer.Option(metavar="DIR", help="A folder whose files may be shown. Repeatable."),
+        typer.Option(metavar="DIR", help="A folder that may be indexed from the page. Repeatable."),
     ] = None,
     name: Annotated[
         list[str] | None,
         typer.Option(metavar="HOST", help="A host name it answers to. Repeatable."),
     ] = None,
+    worker: Annotated[
+        bool,
+        typer.Option(
+            help="Do index jobs here; else `python -m indexer --worker` must run somewhere."
+        ),
+    ] = True,
     ssl_certfile: Annotated[Path | None, typer.Option(metavar="FILE", help="For https.")] = None,
     ssl_keyfile: Annotated[Path | None, typer.Option(metavar="FILE", help="For https.")] = None,
 ) -> None:
@@ -47,6 +56,7 @@ def serve(
             roots=tuple(root or ()),
             keys_required=not alone,
             names=frozenset(one.lower() for one in name or ()),
+            worker=worker,
         )
     )
     if not alone and not app.state.house.library.keys.all():
@@ -65,6 +75,7 @@ def serve(
         server_header=False,
         ssl_certfile=ssl_certfile,
         ssl_keyfile=ssl_keyfile,
+        timeout_graceful_shutdown=STOPPING_S,
     )
 
 

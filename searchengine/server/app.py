@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from searchengine.server import openapi, problems
 from searchengine.server.guard import Guard
 from searchengine.server.house import House, ServerSettings
-from searchengine.server.routes import items, library, presence, previews, search
+from searchengine.server.routes import items, jobs, library, presence, previews, search
 from searchengine.server.sessions import Sessions
 
 WEB = Path(__file__).with_name("web")
@@ -38,7 +38,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app = FastAPI(title="searchengine", version="1", lifespan=living, docs_url=None, redoc_url=None)
     app.state.house, app.state.ready, app.state.sessions = house, threading.Event(), Sessions()
     problems.install(app)
-    for room in (search, previews, items, library, presence):
+    for room in (search, previews, items, library, jobs, presence):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=WEB), name="static")
 

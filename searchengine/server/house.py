@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 
@@ -18,6 +19,8 @@ from searchengine.engine import DEFAULT_ENCODER, Engine
 from searchengine.errors import SearchEngineError
 from searchengine.server.batching import PATIENCE_S, Batched
 from searchengine.server.problems import Busy, Problem
+from searchengine.server.worker import WorkerProcess
+from searchengine.store.jobs import Job
 from searchengine.store.layout import UPLOADS
 from searchengine.store.library import Library
 from searchengine.types import Collection
@@ -39,6 +42,7 @@ class ServerSettings:
     nobody gets in without a key. ``names`` are host names that it answers to, beside the
     loopback's; empty is any (with keys only). ``max_json_bytes`` is for every body that is no
     form, ``max_body_s`` for a body to arrive, ``max_requests`` for what is worked on at once.
+    Without ``worker``, index jobs wait for one that was started elsewhere.
     """
 
     library: Path
@@ -53,6 +57,7 @@ class ServerSettings:
     max_parts: int = 16
     max_requests: int = 128
     requests_a_minute: int = 6_000
+    worker: bool = True
 
 
 class House:
@@ -62,6 +67,7 @@ class House:
         self.settings = settings
         self.library = Library(settings.library, create=True)
         self.pool = ThreadPoolExecutor(ASKING, "batch")
+        self.worker = WorkerProcess(settings.library, settings.device)
         #: Why a collection cannot be asked, by its name; filled while starting.
         self.broken: dict[str, str] = {}
         self._writing = threading.Lock()
@@ -72,6 +78,7 @@ class House:
 
     def close(self) -> None:
         """No request may be on its way."""
+        self.worker.close()
         self.pool.shutdown(cancel_futures=True)
         for _, engine in self._engines.values():
             engine.close()
@@ -116,19 +123,37 @@ class House:
             engine.drop_collection(name)
         shutil.rmtree(self.uploads(collection), ignore_errors=True)
 
+    def start(self, collection: str, paths: Sequence[str], options: Mapping[str, Any]) -> Job:
+        """An index job for ``paths``, which must be there, below a root. Raises Problem."""
+        real = [self._to_index(path) for path in paths]
+        encoder = options.get("encoder") or self.settings.encoder or DEFAULT_ENCODER
+        job = self.library.jobs.add(collection, real, {**options, "encoder": encoder})
+        if self.settings.worker:
+            self.worker.ensure()
+        return job
+
+    def _to_index(self, path: str) -> str:
+        real = self.inside(path)
+        if not real.exists():
+            raise Problem(422, "InvalidRequest", f"{path} is not there")
+        return str(real)
+
     @property
     def loaded(self) -> frozenset[str]:
         """Encoders that answer at once."""
         return frozenset(self._encoders)
 
     def warm(self) -> None:
-        """Load what the first question needs; what cannot be loaded is in ``broken``."""
+        """Load what the first question needs; what cannot be loaded is in ``broken``. Jobs that
+        were left go on."""
         for collection in self.library.catalog.collections():
             try:
                 self.engine(collection.name).embed(text="ready")
             except SearchEngineError as error:
                 log.warning("collection %r: %s", collection.name, error)
                 self.broken[collection.name] = str(error)
+        if self.settings.worker and any(not job.state.is_over for job in self.library.jobs.all()):
+            self.worker.ensure()
 
     @property
     def waiting(self) -> int:
@@ -161,7 +186,10 @@ class House:
 
     def inside(self, path: str | Path) -> Path:
         """``path``, links and dots resolved, when it lies in a root; else a Problem."""
-        real = Path(path).resolve()
+        try:
+            real = Path(path).resolve()
+        except (OSError, ValueError):  # a zero byte, say
+            raise Problem(422, "InvalidRequest", f"{path!r} is no path") from None
         tops = {*map(Path.resolve, self.roots()), self.library.path / UPLOADS}
         if tops & {real, *real.parents}:
             return real

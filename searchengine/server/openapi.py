@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from searchengine.server.problems import MEDIA_TYPE
-from searchengine.server.reading import BatchIn, CollectionIn, Described, Login, SearchIn
+from searchengine.server.reading import BatchIn, CollectionIn, Described, JobIn, Login, SearchIn
 from searchengine.server.schemas import ProblemOut
 from searchengine.types import Modality
 
@@ -59,7 +59,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
             summary="Find anything with anything: one library over HTTP.",
         )
         components = document.setdefault("components", {})
-        own = [(m, "validation") for m in (SearchIn, BatchIn, CollectionIn, Described, Login)]
+        own = [
+            (m, "validation") for m in (SearchIn, BatchIn, CollectionIn, Described, JobIn, Login)
+        ]
         _, extra = models_json_schema(
             [*own, (ProblemOut, "validation")],  # type: ignore[list-item]
             ref_template=_REFERENCE,

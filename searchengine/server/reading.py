@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -30,6 +31,9 @@ MAX_METADATA_BYTES = 100_000
 MAX_ID = 2**62
 
 Model = TypeVar("Model", bound=BaseModel)
+
+#: Can be written into a URL.
+CollectionName = partial(Field, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")
 
 
 class PartIn(BaseModel):
@@ -89,8 +93,26 @@ class CollectionIn(BaseModel):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"name": "holidays", "encoder": "starter"}}
     )
-    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")
+    name: str = CollectionName()
     encoder: str | None = Field(None, max_length=200)
+
+
+class JobIn(BaseModel):
+    """What is to be indexed, as ``index`` takes it; ``encoder`` is for a collection that is new."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"collection": "default", "paths": ["/media/photos"]}},
+    )
+    collection: str = CollectionName("default")
+    paths: list[str] = Field(min_length=1, max_length=100)
+    encoder: str | None = Field(None, max_length=200)
+    modality: Modality | None = None
+    prune: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """Of the row that a worker reads."""
+        return self.model_dump(include={"encoder", "modality", "prune"}, mode="json")
 
 
 class Described(BaseModel):

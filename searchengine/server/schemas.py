@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from searchengine.store.jobs import JobState
 from searchengine.types import Modality
 
 
@@ -174,6 +175,38 @@ class RootsOut(Document):
     """Folders and files that may be indexed, and whose files may be shown."""
 
     roots: list[str]
+
+
+class ProgressOut(Document):
+    """``found`` grows until ``scanned``; ``path`` is the file that was done last."""
+
+    found: int
+    done: int
+    segments: int
+    failures: int
+    scanned: bool
+    path: str
+
+
+class JobOut(Document):
+    """``report`` is what ``index --json`` prints, ``error`` why there is none. Unix seconds."""
+
+    id: int
+    collection: str
+    paths: list[str]
+    options: dict[str, Any]
+    state: JobState
+    progress: ProgressOut
+    report: dict[str, Any] | None
+    error: str | None
+    cancel: bool
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+class JobsOut(Document):
+    jobs: list[JobOut]
 
 
 class HealthOut(Document):

@@ -101,6 +101,6 @@ def _number(value: str | float | bool) -> float | None:
     """The value as a number, also of ``"2020"``, so that ``year > 2019`` finds either spelling."""
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
@@ -115,6 +116,11 @@ def media(collection: str, item_id: ItemId, request: Request) -> Response:
     return response
 
 
+def place_of(collection: str, item_id: int) -> str:
+    """The path of an item's URL; a collection may have any name."""
+    return f"/v1/collections/{quote(collection, safe='')}/items/{item_id}"
+
+
 def _served_as(item: MediaItem) -> tuple[str, bool]:
     """The type, and whether a browser may show it; what is written in a file is never a page."""
     if item.modality is Modality.TEXT and item.mime_type.startswith("text/"):
@@ -135,7 +141,7 @@ def _add(house: House, collection: str, form: FormData) -> Json:
         folder = house.uploads(engine.collection())
         found = uploads.add(engine, folder, file.filename or "", file.file, modality, metadata)
     document = _document(collection, *engine.show(found.id))
-    return Json(document, 201, {"Location": f"/v1/collections/{collection}/items/{found.id}"})
+    return Json(document, 201, {"Location": place_of(collection, found.id)})
 
 
 def _modality(said: Any) -> Modality | None:
@@ -156,7 +162,7 @@ def _metadata(said: Any) -> dict[str, Any]:
 
 def _document(collection: str, item: MediaItem, segments: Sequence[Segment] = ()) -> dict[str, Any]:
     """As ``show --json`` prints it, with spans laid out flat, and where its media is."""
-    place = f"/v1/collections/{collection}/items/{item.id}"
+    place = place_of(collection, item.id)
     links = {"media_url": f"{place}/media", "preview_url": f"{place}/preview"}
     return {**item_dict(item, ()), "segments": [*map(_segment, segments)], **links}
 

@@ -24,6 +24,7 @@ from searchengine.server.reading import (
     read_json,
     read_search,
 )
+from searchengine.server.routes.items import place_of
 from searchengine.server.schemas import BatchOut, ResultOut, VectorOut
 from searchengine.types import Hit, Modality, SearchResult
 
@@ -110,7 +111,7 @@ def _document(
 
 
 def _links(collection: str, hit: Hit, said: dict[int, str]) -> dict[str, Any]:
-    item = f"/v1/collections/{collection}/items/{hit.item.id}"
+    item = place_of(collection, hit.item.id)
     links: dict[str, Any] = {
         "item_modality": hit.item.modality.value,
         "mime_type": hit.item.mime_type,
