@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import ConfigError, EmptyQuery, QueryError, UnsupportedModality
 from searchengine.media.decode import Wanted
+from searchengine.media.metadata import read_metadata
 from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting
 from searchengine.media.sandbox import Sandbox
@@ -39,6 +40,9 @@ MAX_SEGMENTS = 16
 
 #: Characters of a text query; encoders read a few hundred words at most.
 MAX_TEXT = 20_000
+
+#: Whose files need not say their own scale or rate.
+_SENSORS = (Modality.DEPTH, Modality.THERMAL, Modality.IMU)
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -69,10 +73,17 @@ class Reader:
         if not isinstance(given, str | Path):
             return (given,)
         path, span = _file(str(given))
-        found = self.sandbox.outline(path, modality, self.options, self.cutting)
+        options = self._options(path, modality)
+        found = self.sandbox.outline(path, modality, options, self.cutting)
         spans = [span] if span else _spread(found.spans)
         wanted = [Wanted(one, self.encoder.sampling(found.info, one)) for one in spans]
-        return tuple(self.sandbox.decode(path, modality, wanted, self.options))
+        return tuple(self.sandbox.decode(path, modality, wanted, options))
+
+    def _options(self, path: Path, modality: Modality) -> MediaOptions:
+        """With what a ``metadata.jsonl`` beside a sensor's file says of it, as when indexing."""
+        if modality not in _SENSORS:
+            return self.options
+        return self.options.with_row(read_metadata(path.parent).rows.get(path.name, {}))
 
 
 def read_parts(

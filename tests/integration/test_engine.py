@@ -22,6 +22,7 @@ from searchengine.errors import (
     EmptyQuery,
     EncoderMismatch,
     InvalidFilter,
+    MediaError,
     NothingPublished,
     QueryError,
     StoreError,
@@ -482,6 +483,19 @@ def test_two_index_runs_at_once_one_wins_and_one_is_told(tmp_path: Path, media: 
 def test_a_part_embeds_to_a_unit_vector(engine: Engine, media: Path) -> None:
     vector = engine.embed(image=media / "photo0.png")
     assert vector.dtype == np.float32 and np.linalg.norm(vector) == pytest.approx(1)
+
+
+def test_a_sensor_file_is_asked_with_as_its_metadata_row_says(
+    engine: Engine, media: Path, tmp_path: Path
+) -> None:
+    steps = "accel_x_m_s2,accel_y_m_s2,accel_z_m_s2,gyro_x_rad_s,gyro_y_rad_s,gyro_z_rad_s\n"
+    walk = tmp_path / "asked" / "walk.csv"
+    walk.parent.mkdir()
+    walk.write_text(steps + "0,0,9.8,0,0,0\n" * 200)
+    with pytest.raises(MediaError, match="imu_rate_hz"):
+        engine.embed(imu=walk)
+    (walk.parent / "metadata.jsonl").write_text('{"file_name": "walk.csv", "imu_rate_hz": 50}\n')
+    assert np.linalg.norm(engine.embed(imu=walk)) == pytest.approx(1.0)
 
 
 def test_an_export_has_every_segment_with_its_vector(engine: Engine, media: Path) -> None:
