@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from searchengine.encoders.bound import Sensor, load_bound, save
 from searchengine.encoders.encoder import Encoder
 from searchengine.encoders.imagebind import ImageBindEncoder
 from searchengine.encoders.registry import describe, load
@@ -270,3 +271,19 @@ def test_a_folder_is_indexed_and_found_again(folder: Path, tmp_path: Path) -> No
         found = engine.search(image=str(files / "1.png"), targets=["image"])
         assert found.hits[0].item.path.endswith("1.png") and found.hits[0].similarity > 0.999
         assert len(engine.search(text="a note about dogs")) == 4
+
+
+def test_a_tower_bound_to_its_space_takes_the_place_of_its_own(
+    encoder: ImageBindEncoder, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    sizes = {"imu_embed_dim": 16, "imu_num_blocks": 1, "imu_num_heads": 2}
+    sensor = Sensor("vibration", Modality.IMU, encoder.name, encoder.identity, sizes)
+    save(tmp_path, sensor, sensor.build(encoder.dim))
+    bound = load_bound(tmp_path, lambda name, device: encoder, "cpu")
+    shaken = ImuRecording(np.ones((50, 3), np.float32), np.ones((50, 3), np.float32), RATE_HZ)
+    for media, modality in ((shaken, Modality.IMU), ("a drill", Modality.TEXT)):
+        vector = bound.encode([bound.preprocess(media, modality)], modality)[0]
+        own = encoder.encode([encoder.preprocess(media, modality)], modality)[0]
+        assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
+        assert np.allclose(vector, own) == (modality is Modality.TEXT)
