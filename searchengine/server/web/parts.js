@@ -64,7 +64,6 @@ export async function name() {
     const found = await api.item(part.id).catch(() => null);
     Object.assign(part, found ? ofItem(found) : { name: `item ${part.id}`, modality: null });
   }));
-  for (const part of state.parts) if (part.kind === "text") part.name = part.text;
   if (unnamed.length) show();
 }
 

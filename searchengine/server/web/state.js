@@ -78,7 +78,7 @@ function facet(text) {
 function restore(text, key) {
   const [, kind, weight, said] = /^(text|item|file):(-?[\d.]+):(.*)$/s.exec(text) || [];
   const given = { weight: Math.max(-2, Math.min(2, Number(weight))) || 1 };
-  if (kind === "text") state.parts.push(newPart(kind, { ...given, text: said }));
+  if (kind === "text") state.parts.push(newPart(kind, { ...given, text: said, name: said, modality: "text" }));
   if (kind === "item" && /^\d{1,18}$/.test(said)) {
     state.parts.push(newPart(kind, { ...given, id: Number(said) }));
   }
