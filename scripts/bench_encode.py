@@ -5,13 +5,12 @@
     python scripts/bench_encode.py --only cold load     # process start, memory; no towers compared
 
 Both sides take the same prepared inputs, in turn, in one process; figures are medians. Random
-weights take 12 GB of disk while they are made, 7.2 GB afterwards. Nothing here is a test.
+weights take 7.2 GB of disk. Nothing here is a test. For GPUs there is ``bench_gpu.py``.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import platform
 import statistics
@@ -26,13 +25,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from random_weights import random_weights
 from torch import Tensor
 
 from searchengine.encoders.imagebind import TOWERS as TOWER_OF
 from searchengine.encoders.imagebind import ImageBindEncoder
 from searchengine.models.imagebind import ImageBind, ImageBindConfig
-from searchengine.models.imagebind.checkpoint import convert, load_tower
-from searchengine.models.imagebind.release import Release
+from searchengine.models.imagebind.checkpoint import load_tower
 from searchengine.models.imagebind.towers import Towers
 from searchengine.models.imagebind.weights import installed
 from searchengine.types import Modality
@@ -55,31 +54,6 @@ TEXTS = [
     "two people walking along a beach at sunset",
     "a car engine that does not start",
 ]
-
-
-def random_weights(folder: Path) -> None:
-    """A checkpoint of the released names and sizes, prepared as a real one is."""
-    torch.manual_seed(0)
-    with torch.device("meta"):
-        model = ImageBind(HUGE)
-    state = {key: _random(key, tensor.shape) for key, tensor in model.state_dict().items()}
-    official = folder / "random.pth"
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.save(state, official)
-    with official.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    size = official.stat().st_size
-    convert(official, folder, Release("random", "", size, digest, "CC0-1.0", "", HUGE))
-    official.unlink()
-
-
-def _random(key: str, shape: Sequence[int]) -> Tensor:
-    """As the published initialisation: matrices of deviation 0.02, norms of one, no biases."""
-    if key.endswith("log_logit_scale"):
-        return torch.tensor(2.0)
-    if len(shape) > 1:
-        return torch.randn(*shape) * 0.02
-    return torch.ones(shape) if key.endswith("weight") else torch.zeros(shape)
 
 
 def inputs(encoder: ImageBindEncoder, modality: Modality, count: int) -> list[Any]:
@@ -185,27 +159,16 @@ def in_new_process(what: str, script: str, folder: Path, rounds: int) -> None:
     print(f"{what}: {seconds:.2f} s, {gigabytes:.2f} GB resident, beyond importing torch")
 
 
-def share_of_matrix_rate(folder: Path, batch: int) -> None:
-    """On a GPU: pictures a second, and how much of what the card multiplies that is."""
-    towers = Towers(folder, HUGE, "cuda", "bf16")
-    a = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
-    x = torch.randn(batch, 3, 224, 224)
-    rate_flops = 2 * 8192**3 / in_turn({"": lambda: (a @ a).sum().item()}, 20)[""]
-    rate_hz = batch / in_turn({"": lambda: towers.embed("vision", x)}, 20)[""]
-    share = rate_hz * 2 * 167e9 / rate_flops
-    print(f"{rate_hz:.0f} pictures a second, {share:.0%} of {rate_flops / 1e12:.0f} TFLOP/s")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, help="prepared weights; made there if need be")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", help="modalities, or: cold load cuda")
+    parser.add_argument("--only", nargs="*", help="modalities, or: cold load")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-encode-") as scratch:
         folder = given.weights or Path(scratch)
         if not installed(folder):
-            random_weights(folder)
+            random_weights(folder, HUGE)
         run(folder, given.rounds, given.only)
 
 
@@ -222,8 +185,6 @@ def run(folder: Path, rounds: int, only: list[str] | None) -> None:
         in_new_process("first text", FIRST_TEXT, folder, rounds)
     if not only or "load" in only:
         in_new_process("all towers mapped", ALL_TOWERS, folder, rounds)
-    if torch.cuda.is_available() and (not only or "cuda" in only):
-        share_of_matrix_rate(folder, 256)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def convert(
     """
     check(release, official, on_progress)
     state = _read(official)
-    check_keys(_hollow(release.config, TOWERS), state, str(official))
+    check_keys(hollow(release.config, TOWERS), state, str(official))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
@@ -137,7 +137,7 @@ def load_tower(
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error}); {cure()}") from error
-    model = _hollow(config or ImageBindConfig.huge(), [tower])
+    model = hollow(config or ImageBindConfig.huge(), [tower])
     load_state(model, state, str(path))
     return model.eval().requires_grad_(False)
 
@@ -158,7 +158,7 @@ class _Uninitialised(TorchFunctionMode):
         return func(*args, **given)
 
 
-def _hollow(config: ImageBindConfig, towers: Sequence[str]) -> ImageBind:
+def hollow(config: ImageBindConfig, towers: Sequence[str]) -> ImageBind:
     """A model whose tensors have shapes but nothing in them."""
     with torch.device("meta"), _Uninitialised():
         return ImageBind(config, towers)

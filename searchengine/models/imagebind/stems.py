@@ -5,8 +5,11 @@ Attribute names are those of the official checkpoint, odd ones included.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 #: Of the LayerNorms inside the stems; all others have 1e-6.
 STEM_EPS = 1e-5
@@ -33,6 +36,28 @@ class Positions(nn.Module):
         self.pos_embed = learnt(1, tokens, width)
 
 
+def windows(x: Tensor, kernel: Sequence[int], stride: Sequence[int]) -> Tensor:
+    """(b, c, ...) to (b, patches, c times the numbers under ``kernel``), channel by channel."""
+    for number, (size, step) in enumerate(zip(kernel, stride, strict=True)):
+        x = x.unfold(2 + number, size, step)  # b, c, places ..., kernel ...
+    places = len(kernel)
+    return x.movedim(1, 1 + places).flatten(1 + places).flatten(1, -2)
+
+
+class Conv2d(nn.Conv2d):
+    """A convolution of so few places is a matrix product; (b, patches, d)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(windows(x, self.kernel_size, self.stride), self.weight.flatten(1))
+
+
+class Conv3d(nn.Conv3d):
+    """As ``Conv2d``; libraries are slow at this one, the more so in half precision."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(windows(x, self.kernel_size, self.stride), self.weight.flatten(1))
+
+
 class Patches(nn.Module):
     """A convolution, and a LayerNorm over each patch: (b, c, ...) to (b, patches, d)."""
 
@@ -43,7 +68,7 @@ class Patches(nn.Module):
             self.norm_layer = nn.LayerNorm(width, eps=STEM_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens = self.proj(x).flatten(2).transpose(1, 2)
+        tokens = self.proj(x)
         normed: Tensor = self.norm_layer(tokens) if hasattr(self, "norm_layer") else tokens
         return normed
 
@@ -80,7 +105,7 @@ class PatchTokens(nn.Module):
 
 def vision_stem(width: int) -> PatchTokens:
     """(b, 3, [2,] 224, 224) to (b, 257, d): tubes of 2 frames by 14 x 14 pixels."""
-    conv = nn.Conv3d(3, width, (2, 14, 14), (2, 14, 14), bias=False)
+    conv = Conv3d(3, width, (2, 14, 14), (2, 14, 14), bias=False)
     return PatchTokens(
         Patches(nn.Sequential(TwoFrames(), conv), width, norm=False), 16 * 16, width, "rgbt_stem"
     )
@@ -88,19 +113,19 @@ def vision_stem(width: int) -> PatchTokens:
 
 def audio_stem(width: int) -> PatchTokens:
     """(b, 1, 128, 204) log-mels to (b, 229, d): 12 rows of frequency by 19 columns of time."""
-    conv = nn.Conv2d(1, width, 16, 10, bias=False)
+    conv = Conv2d(1, width, 16, 10, bias=False)
     return PatchTokens(Patches(conv, width, norm=True), 12 * 19, width, "rgbt_stem")
 
 
 def depth_stem(width: int) -> PatchTokens:
     """(b, 1, 224, 224) to (b, 197, d)."""
-    conv = nn.Conv2d(1, width, 16, 16, bias=False)
+    conv = Conv2d(1, width, 16, 16, bias=False)
     return PatchTokens(Patches(conv, width, norm=True), 14 * 14, width, "depth_stem")
 
 
 def thermal_stem(width: int) -> PatchTokens:
     """(b, 1, 224, 224) to (b, 197, d)."""
-    conv = nn.Conv2d(1, width, 16, 16, bias=False)
+    conv = Conv2d(1, width, 16, 16, bias=False)
     return PatchTokens(Patches(conv, width, norm=True), 14 * 14, width, "rgbt_stem")
 
 
@@ -113,8 +138,8 @@ class ImuWindows(nn.Module):
         self.norm_layer = nn.LayerNorm(width, eps=STEM_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        windows = x.unfold(2, IMU_KERNEL, IMU_KERNEL).transpose(1, 2).flatten(2)  # b, 250, 48
-        tokens: Tensor = self.norm_layer(self.proj(windows))
+        cut = windows(x, (IMU_KERNEL,), (IMU_KERNEL,))  # b, 250, 48
+        tokens: Tensor = self.norm_layer(self.proj(cut))
         return tokens
 
 

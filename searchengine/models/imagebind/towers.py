@@ -61,7 +61,7 @@ class Towers:
                 self._halve(tower, min(most, len(x)), error)
             else:
                 x = x[most:]
-        return torch.cat(done) if done else torch.empty(0, self._config.out_embed_dim)
+        return torch.cat(done).cpu() if done else torch.empty(0, self._config.out_embed_dim)
 
     def load(self, tower: str) -> ImageBind:
         """The model of one tower; the first time, from the disk. Raises CheckpointError."""
@@ -95,11 +95,16 @@ class Towers:
         return model
 
     def _embed(self, model: ImageBind, tower: str, x: Tensor) -> Tensor:
-        x = x.to(self.device)
+        with torch.inference_mode():
+            return functional.normalize(model(tower, self._moved(x)), dim=-1)
+
+    def _moved(self, x: Tensor) -> Tensor:
+        """``x`` as the towers want it. A GPU is not waited for: it may be at the last batch."""
         if x.is_floating_point() and self.precision == "bf16":
             x = x.to(torch.bfloat16)
-        with torch.inference_mode():
-            return functional.normalize(model(tower, x), dim=-1).cpu()
+        if self.device.type == "cuda":
+            x = x.pin_memory()
+        return x.to(self.device, non_blocking=True)
 
     def _at_once(self, tower: str) -> int:
         return (TEXTS_AT_ONCE if tower == "text" else AT_ONCE)[self.device.type]
