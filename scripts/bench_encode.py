@@ -32,6 +32,7 @@ from searchengine.encoders.imagebind import TOWERS as TOWER_OF
 from searchengine.encoders.imagebind import ImageBindEncoder
 from searchengine.models.imagebind import ImageBind, ImageBindConfig
 from searchengine.models.imagebind.checkpoint import load_tower
+from searchengine.models.imagebind.options import Options
 from searchengine.models.imagebind.towers import Towers
 from searchengine.models.imagebind.weights import installed
 from searchengine.types import Modality
@@ -103,24 +104,26 @@ def in_turn(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def compare(folder: Path, modality: Modality, rounds: int) -> None:
-    """One tower at a time, so that both copies fit in memory."""
-    encoder = ImageBindEncoder(folder, config=HUGE)
+def compare(folder: Path, modality: Modality, rounds: int, precisions: Sequence[str]) -> None:
+    """One tower at a time, so that all copies fit in memory."""
+    encoders = {
+        name: ImageBindEncoder(folder, config=HUGE, device="cpu", options=Options(precision=name))
+        for name in precisions
+    }
     plain = load_tower(folder, TOWER_OF.get(modality, modality.value), HUGE)
     for count in INPUTS[modality][1]:
-        prepared = inputs(encoder, modality, count)
-        sides = {
-            "plain": partial(plainly, plain, modality, prepared),
-            "ours": partial(encoder.encode, prepared, modality),
+        prepared = inputs(encoders[precisions[0]], modality, count)
+        sides: dict[str, Callable[[], Any]] = {
+            name: partial(encoder.encode, prepared, modality) for name, encoder in encoders.items()
         }
-        cosine = float((sides["plain"]() * sides["ours"]()).sum(axis=1).min())
-        took = in_turn(sides, rounds)
-        print(
-            f"{modality:8} {count:3} plain {took['plain'] * 1e3:7.0f} ms  ours "
-            f"{took['ours'] * 1e3:7.0f} ms  {took['plain'] / took['ours']:5.1f} x  "
-            f"least cosine {cosine:.5f}",
-            flush=True,
-        )
+        right = plainly(plain, modality, prepared)
+        least = {name: float((right * side()).sum(axis=1).min()) for name, side in sides.items()}
+        took = in_turn({"plain": partial(plainly, plain, modality, prepared), **sides}, rounds)
+        print(f"{modality:8} {count:3}  plain {took['plain'] * 1e3:6.0f} ms", end="")
+        for name in precisions:
+            ratio = took["plain"] / took[name]
+            print(f"   {name} {took[name] * 1e3:6.0f} ms {ratio:5.1f} x {least[name]:.5f}", end="")
+        print(flush=True)
 
 
 COLD = """
@@ -163,24 +166,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, help="prepared weights; made there if need be")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--precisions", nargs="*", default=["auto"], help="ours: auto int8 bf16")
     parser.add_argument("--only", nargs="*", help="modalities, or: cold load")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-encode-") as scratch:
         folder = given.weights or Path(scratch)
         if not installed(folder):
             random_weights(folder, HUGE)
-        run(folder, given.rounds, given.only)
+        run(folder, given)
 
 
-def run(folder: Path, rounds: int, only: list[str] | None) -> None:
-    towers = Towers(folder, HUGE)
+def run(folder: Path, given: argparse.Namespace) -> None:
+    rounds, only = given.rounds, given.only
+    towers = Towers(folder, HUGE, "cpu")
     print(
         f"torch {torch.__version__}, {platform.machine()}, {torch.get_num_threads()} threads, "
         f"{towers.device}, {towers.precision}"
     )
     for modality in INPUTS:
         if not only or modality in only:
-            compare(folder, modality, rounds)
+            compare(folder, modality, rounds, given.precisions)
     if not only or "cold" in only:
         in_new_process("first text", FIRST_TEXT, folder, rounds)
     if not only or "load" in only:

@@ -30,6 +30,7 @@ from searchengine.models.imagebind import ImageBind, ImageBindConfig
 from searchengine.models.imagebind.checkpoint import load_tower
 from searchengine.models.imagebind.config import TOWERS
 from searchengine.models.imagebind.towers import Towers
+from searchengine.models.imagebind.transformer import Block
 
 SMALL = ImageBindConfig(
     out_embed_dim=16,
@@ -134,8 +135,9 @@ class Bench:
         best = max(self._batch(case, model, count, "") for count in batches)
         self._from_memory(case, min(best[1] * 4, self.most))
         if case.tower in self.compiled:
-            for block in model.modality_trunks[case.tower].blocks:
-                block.compile(dynamic=False)
+            for block in model.modules():
+                if isinstance(block, Block):
+                    block.compile(dynamic=False)
             start = time.perf_counter()
             self._batch(case, model, best[1], "compiled, ")
             print(f"  compiling and measuring took {time.perf_counter() - start:.0f} s", flush=True)

@@ -77,7 +77,9 @@ def test_a_tower_from_disk_gives_what_the_published_weights_give(
     load_state(whole, state)
     alone = load_tower(folder, tower, SMALL)
     assert {key.split(".")[1] for key in alone.state_dict()} == {tower}
-    assert torch.equal(alone(tower, example(tower)), whole(tower, example(tower)))
+    assert all(torch.equal(value, state[key]) for key, value in alone.state_dict().items())
+    # where weights lie in memory decides how sums are ordered on some processors
+    assert torch.allclose(alone(tower, example(tower)), whole(tower, example(tower)), atol=1e-5)
 
 
 @pytest.mark.parametrize("tower", TOWERS)

@@ -1,4 +1,4 @@
-"""What may be chosen about preprocessing; everything here but ``precision`` changes the vectors."""
+"""What may be chosen about preprocessing and precision, and which of it changes the vectors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 
 from searchengine.errors import ConfigError
 
-#: Where the network runs: ``auto`` is bf16 where the hardware multiplies it, else fp32.
-PRECISIONS = ("auto", "bf16", "fp32")
+#: ``auto`` is bf16 where the hardware multiplies it, else fp32; ``int8`` has matrices in 8 bits.
+PRECISIONS = ("auto", "bf16", "fp32", "int8")
+
+#: Those whose vectors are taken for the same.
+SAME_PRECISIONS = ("auto", "bf16", "fp32")
 
 #: The order of channels that the motion tower is given.
 IMU_ORDERS = ("accel,gyro", "gyro,accel")
@@ -82,7 +85,9 @@ class Options:
     def identity(self) -> str:
         """What differs from the defaults and decides the vectors, such as ``imu_rate_hz=100``."""
         default = asdict(Options())
-        chosen = {k: v for k, v in asdict(self).items() if v != default[k] and k != "precision"}
+        chosen = {k: v for k, v in asdict(self).items() if v != default[k]}
+        if self.precision in SAME_PRECISIONS:
+            chosen.pop("precision", None)
         return "&".join(f"{name}={value}" for name, value in sorted(chosen.items()))
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from searchengine.errors import ConfigError, EncoderError
 from searchengine.models.imagebind.checkpoint import load_tower
 from searchengine.models.imagebind.config import ImageBindConfig
-from searchengine.models.imagebind.linear import lay_out
+from searchengine.models.imagebind.linear import lay_out, quantise
 from searchengine.models.imagebind.model import ImageBind
 from searchengine.models.imagebind.weights import Precision
 
@@ -31,7 +31,8 @@ class Towers:
     """The towers whose weights lie in ``folder``. Threads may share them.
 
     ``device`` is auto, cpu or cuda; ``precision`` auto, bf16 or fp32, where auto is bf16 on
-    hardware that multiplies it. Raises ConfigError for a GPU that is not there.
+    hardware that multiplies it, or int8, which is auto with matrices in 8 bits. Raises
+    ConfigError for a GPU that is not there, or that is to multiply int8.
     """
 
     def __init__(
@@ -40,6 +41,11 @@ class Towers:
         self._folder = folder
         self._config = config
         self.device = choose_device(device)
+        self.int8 = precision == "int8"
+        if self.int8 and self.device.type == "cuda":
+            raise ConfigError(
+                "precision int8 is for the CPU; use --device cpu or another precision"
+            )
         self.precision = choose_precision(precision, self.device)
         self._loaded: dict[str, ImageBind] = {}
         self._most: dict[str, int] = {}
@@ -86,12 +92,16 @@ class Towers:
         model = load_tower(self._folder, tower, self._config, self.precision)
         if self.device.type == "cuda":
             return model.to(self.device)
-        if self.precision == "bf16":
+        if self.int8:
+            quantise(model)
+        elif self.precision == "bf16":
             lay_out(model)
-            fresh = load_tower(self._folder, tower, self._config, self.precision).state_dict()
-            kept = {k: v for k, v in model.state_dict().items() if not v.is_mkldnn}
-            # the mapping that has been read through goes: its pages would count twice
-            model.load_state_dict({k: fresh[k] for k in kept}, strict=False, assign=True)
+        else:
+            return model
+        fresh = load_tower(self._folder, tower, self._config, self.precision).state_dict()
+        kept = {k: v for k, v in model.state_dict().items() if not v.is_mkldnn}
+        # the mapping that has been read through goes: its pages would count twice
+        model.load_state_dict({k: fresh[k] for k in kept}, strict=False, assign=True)
         return model
 
     def _embed(self, model: ImageBind, tower: str, x: Tensor) -> Tensor:
@@ -132,7 +142,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> Precision:
-    """``auto`` is bf16 where it is faster: on a GPU or CPU that has instructions for it."""
+    """``auto`` and int8 are bf16 where that is faster: where there are instructions for it."""
     if name == "bf16" or name == "fp32":
         return "bf16" if name == "bf16" else "fp32"
     if device.type == "cuda":
