@@ -17,9 +17,6 @@ from torch.nn import functional
 #: Largest whole number that stands for a weight.
 WEIGHT_STEPS = 127
 
-#: Added to whole numbers of activations: oneDNN takes them without a sign.
-ZERO = 128
-
 #: In place of the length of a step where everything is 0.
 SMALLEST = 1e-12
 
@@ -29,13 +26,13 @@ class Int8Matrix:
 
     Rows are quantised when they come (dynamic quantisation of every token), so no data is needed
     beforehand and one large token does not coarsen the others. ``steps`` is the largest whole
-    number of an activation: 63 where the processor has no VNNI, whose older instruction adds two
-    products in 16 bits, which 127 would overflow.
+    number of an activation, which oneDNN wants without a sign: 63 where the processor has no VNNI,
+    whose older instruction adds two products in 16 bits, which larger ones would overflow.
     """
 
     def __init__(self, weight: Tensor, steps: int) -> None:
         weight = weight.detach().float()
-        self._steps = steps
+        self._steps, self._zero = steps, steps + 1
         self._scales = weight.abs().amax(1).clamp(min=SMALLEST) / WEIGHT_STEPS
         self._zeros = torch.zeros(len(weight), dtype=torch.int32)
         whole = (weight / self._scales[:, None]).round().to(torch.int8)
@@ -45,9 +42,9 @@ class Int8Matrix:
         """As ``linear``, of x (..., i); float32 inside, the type of x outside."""
         rows = x.flatten(0, -2).float()
         scales = rows.abs().amax(1, keepdim=True).clamp(min=SMALLEST) / self._steps
-        whole = (rows / scales).round_().add_(ZERO).to(torch.uint8)
+        whole = (rows / scales).round_().add_(self._zero).to(torch.uint8)
         product = torch.ops.onednn.qlinear_pointwise(
-            whole, 1.0, ZERO, self._blocks, self._scales, self._zeros, None,
+            whole, 1.0, self._zero, self._blocks, self._scales, self._zeros, None,
             1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
         product = product * scales if bias is None else torch.addcmul(bias.float(), product, scales)

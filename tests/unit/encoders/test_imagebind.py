@@ -108,6 +108,16 @@ def test_half_precision_gives_nearly_the_same_vector(
     assert half.identity == encoder.identity
 
 
+@pytest.mark.parametrize("modality", Modality)
+def test_eight_bits_give_a_similar_vector_and_are_a_space_of_their_own(
+    folder: Path, encoder: ImageBindEncoder, modality: Modality
+) -> None:
+    small = ImageBindEncoder(folder, config=SMALL, device="cpu", options=Options(precision="int8"))
+    one = media()[modality]
+    assert 0.99 < encoded(encoder, one, modality) @ encoded(small, one, modality) < 1 - 1e-7
+    assert small.identity == encoder.identity + "?precision=int8"
+
+
 def test_texts_of_any_length_keep_their_order(encoder: ImageBindEncoder) -> None:
     texts = ["dog " * 90, "a", "a cat on a mat", "b " * 40, "a"]
     ids = [encoder.preprocess(text, Modality.TEXT) for text in texts]
