@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from indexer.compare import row_text
 from indexer.pieces import Settings
 from indexer.pipeline import Run
@@ -33,6 +35,7 @@ from searchengine.types import (
     Facets,
     FloatArray,
     IndexReport,
+    IndexStatus,
     Media,
     MediaItem,
     Modality,
@@ -47,6 +50,9 @@ from searchengine.types import (
 
 DEFAULT_ENCODER = "starter"
 DEFAULT_COLLECTION = "default"
+
+#: Names and captions that stand for queries where a collection has no texts.
+SPOKEN = 200
 
 
 class Engine:
@@ -301,6 +307,32 @@ class Engine:
         collection = self.collection()
         with self._open().writer() as writer:
             return writer.compact(collection)
+
+    def tune(self, *, recall: float = 0.95) -> tuple[IndexStatus, ...]:
+        """Measure how hard each index must be searched, for each modality of query, to find
+        ``recall`` of the exact 10 nearest; every search goes by it from then on.
+
+        Stored vectors of the other modalities stand for queries. Where there are no texts, what
+        is said of items (names, captions) is encoded instead.
+        """
+        if not 0 < recall < 1:
+            raise QueryError(f"recall must lie between 0 and 1, not {recall}")
+        collection, library = self.collection(), self._open()
+        askers = {}
+        if Modality.TEXT not in library.snapshot(collection).tables:
+            askers = {Modality.TEXT: self._spoken(library.catalog.said(collection, SPOKEN))}
+        with library.writer() as writer:
+            writer.tune(collection, recall, askers)
+        return next(s.indexes for s in self.status() if s.collection.id == collection.id)
+
+    def _spoken(self, texts: Sequence[str]) -> FloatArray:
+        """Vectors float32 (n, d) of words, or none where the encoder knows no words."""
+        encoder = self.encoder()
+        self._check(self.collection(), encoder)
+        if not texts or Modality.TEXT not in encoder.modalities:
+            return np.empty((0, encoder.dim), np.float32)
+        prepared = [encoder.preprocess(text, Modality.TEXT) for text in texts]
+        return encoder.encode(prepared, Modality.TEXT)
 
     # -- collections
 

@@ -484,8 +484,26 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """How hard an index is searched for queries of the modality ``asked``, as ``tune`` found.
+
+    ``probed`` is a share of its lists, ``rerank_factor`` candidates compared exactly for each
+    hit, ``recall`` the share of the exact 10 nearest that ``queries`` then found.
+    """
+
+    asked: Modality
+    probed: float
+    rerank_factor: int
+    recall: float
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """One modality of a collection: how many segments, and how they are searched."""
+    """One modality of a collection: how many segments, and how they are searched.
+
+    ``points`` is empty where every vector is compared, or nothing was tuned.
+    """
 
     modality: Modality
     items: int
@@ -494,6 +512,7 @@ class IndexStatus:
     delta: int
     tombstones: int
     size_bytes: int
+    points: tuple[OperatingPoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

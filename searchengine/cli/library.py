@@ -14,7 +14,7 @@ from searchengine.cli.formats import write_json
 from searchengine.cli.render import plural, print_table, say, size_text, tell
 from searchengine.cli.session import session_of
 from searchengine.errors import CollectionNotFound
-from searchengine.types import CollectionStatus, Problem
+from searchengine.types import CollectionStatus, IndexStatus, Problem
 
 NOTHING_FOUND = 1
 HAS_PROBLEMS = 5
@@ -59,6 +59,8 @@ def _show_collection(status: CollectionStatus) -> None:
             list(_index_rows(status)),
             right=("items", "segments", "new", "deleted", "size"),
         )
+    if any(index.points for index in status.indexes):
+        _show_points(status.indexes)
 
 
 def _index_rows(status: CollectionStatus) -> Iterator[tuple[str, ...]]:
@@ -112,6 +114,48 @@ def compact(
         write_json({"bytes": given_back})
     else:
         tell(f"{size_text(given_back)} given back")
+
+
+def tune(
+    ctx: typer.Context,
+    recall: Annotated[
+        float, typer.Option(min=0.5, max=0.999, help="Of the 10 nearest, the share to find.")
+    ] = 0.95,
+    collection: opt.Collection = None,
+    device: opt.Device = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Measure how hard each index must be searched to find what an exact search finds.
+
+    Done by itself when an index is made. Real vectors of each other modality are the queries.
+    """
+    with session_of(ctx).using(collection, device=device).engine() as engine:
+        indexes = engine.tune(recall=recall)
+    if as_json:
+        write_json([{"target": i.modality, **asdict(p)} for i in indexes for p in i.points])
+    elif not any(index.points for index in indexes):
+        tell("nothing to tune: every vector is compared")
+    else:
+        _show_points(indexes)
+
+
+def _show_points(indexes: tuple[IndexStatus, ...]) -> None:
+    print_table(
+        ("queries of", "find", "lists probed", "reranked a hit", "recall@10", "queries"),
+        [
+            (
+                point.asked.value,
+                index.modality.value,
+                f"{point.probed:.1%}",
+                str(point.rerank_factor),
+                f"{point.recall:.3f}",
+                str(point.queries),
+            )
+            for index in indexes
+            for point in index.points
+        ],
+        right=("lists probed", "reranked a hit", "recall@10", "queries"),
+    )
 
 
 def delete(

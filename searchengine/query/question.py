@@ -100,7 +100,7 @@ class Hunt:
             direction,
             self.depth,
             modality=self.modality,
-            same_modality=question.asked == {self.modality},
+            asked=question.asked,
             allowed=self.allowed,
             exact=self.exact,
             beside=beside,

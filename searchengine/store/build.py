@@ -6,7 +6,7 @@ log2(n) times in its life.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from searchengine.store import layout
 from searchengine.store.shards import Blocks, HalfArray, Shard, Shards, without, write_shard
-from searchengine.store.tables import FileRow
+from searchengine.store.tables import FileRow, PointRow
+from searchengine.store.tune import Point, tune
 from searchengine.store.vectors.faiss import extend, read_index, train, write_index
 from searchengine.store.vectors.recipe import Action, Recipe
 from searchengine.types import Collection, Embeddings, FloatArray, Modality
@@ -28,6 +29,9 @@ INDEX = "index"
 
 #: Shards of one modality before the newest are merged: each costs a search a few microseconds.
 MAX_SHARDS = 12
+
+#: Vectors of a modality that stand for its queries; what is tuned with is chosen from them.
+ASKERS = 1_024
 
 #: Rows of one shard at most (2 GB at 1024-d), so that compaction needs little spare disk.
 MAX_SHARD_ROWS = 1_000_000
@@ -43,7 +47,10 @@ class Draft:
 
 
 class Builder:
-    """Makes the files of one modality of a collection. ``live`` are the files after it."""
+    """Makes the files of one modality of a collection.
+
+    ``askers`` are vectors of the other modalities, for which an index is tuned.
+    """
 
     def __init__(
         self,
@@ -54,6 +61,7 @@ class Builder:
         dead: IdArray,
         next_number: Callable[[], int],
         recipe: Recipe,
+        askers: Callable[[], Mapping[Modality, FloatArray]] = dict,
     ) -> None:
         self._library = library
         self._collection = collection
@@ -61,6 +69,7 @@ class Builder:
         self._dead = dead
         self._next_number = next_number
         self._recipe = recipe
+        self._askers = askers
         self._shards = [row for row in files if row.kind == SHARD]
         self._index = next((row for row in files if row.kind == INDEX), None)
         self.draft = Draft()
@@ -104,7 +113,9 @@ class Builder:
             return
         index = train(self._sample(shards, alive), len(alive), self._recipe)
         extend(index, without(shards.blocks(), self._dead))
-        self._replace_index(self._write_index(index, len(alive), len(alive), shards))
+        row = self._write_index(index, len(alive), len(alive), shards)
+        row.points = self._tuned(index, shards)
+        self._replace_index(row)
 
     def _extend(self) -> None:
         old = self._index
@@ -113,7 +124,28 @@ class Builder:
         path = layout.check_size(self._library, old.path, old.size_bytes)
         index = read_index(path, self._collection.dim, old.rows)
         extend(index, without(shards.blocks(old.last_id), self._dead))
-        self._replace_index(self._write_index(index, index.ntotal, old.trained_on, shards))
+        row = self._write_index(index, index.ntotal, old.trained_on, shards)
+        fresh = all(index.ntotal <= self._recipe.retuned * point.rows for point in old.points)
+        kept = old.points if fresh and old.points else self._tuned(index, shards)
+        row.points = [copied(point) for point in kept]
+        self._replace_index(row)
+
+    def tuned(self) -> list[PointRow]:
+        """What searching the index takes, measured now; empty where there is none."""
+        if self._index is None:
+            return []
+        path = layout.check_size(self._library, self._index.path, self._index.size_bytes)
+        index = read_index(path, self._collection.dim, self._index.rows)
+        return self._tuned(index, self._open(self._shards))
+
+    def _tuned(self, index: Any, shards: Shards) -> list[PointRow]:
+        alive = np.setdiff1d(shards.ids(), self._dead, assume_unique=True)
+        askers = {**self._askers(), self.modality: sampled(shards, alive)}
+
+        def blocks() -> Blocks:
+            return without(shards.blocks(), self._dead)
+
+        return [_row(p) for p in tune(index, blocks, self.modality, askers, self._recipe)]
 
     def _merge(self) -> None:
         """Merge the newest shards, and older ones as long as those are no larger than that."""
@@ -205,6 +237,29 @@ class Builder:
             if row in self.draft.made:
                 self.draft.made.remove(row)
             self.draft.retired.append(row)
+
+
+def sampled(shards: Shards, ids: IdArray) -> FloatArray:
+    """Up to ASKERS vectors float32 (n, d) of ``ids``, always the same."""
+    chosen = np.random.default_rng(0).permutation(ids)[:ASKERS]
+    return shards.gather(chosen)[1]
+
+
+def copied(point: PointRow) -> PointRow:
+    """The same point, for another file."""
+    names = ("asked", "probed", "rerank_factor", "recall", "queries", "rows")
+    return PointRow(**{name: getattr(point, name) for name in names})
+
+
+def _row(point: Point) -> PointRow:
+    return PointRow(
+        asked=str(point.asked),
+        probed=point.effort.probed,
+        rerank_factor=point.effort.rerank_factor,
+        recall=point.recall,
+        queries=point.queries,
+        rows=point.rows,
+    )
 
 
 def _only(blocks: Blocks, wanted: IdArray) -> Iterator[HalfArray]:

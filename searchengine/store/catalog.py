@@ -267,6 +267,19 @@ class Catalog:
         """Ids of segments that say any of the words, best first, with their modality."""
         return find_words(self._readers.get(), collection, words, count)
 
+    def said(self, collection: Collection, count: int) -> list[str]:
+        """What is said of up to ``count`` items: their names and captions."""
+        statement = (
+            select(PassageRow.about)
+            .join(SegmentRow, SegmentRow.id == PassageRow.segment_id)
+            .join(ItemRow, ItemRow.id == SegmentRow.item_id)
+            .where(ItemRow.collection_id == collection.id, PassageRow.about != "")
+            .order_by(PassageRow.segment_id)
+            .limit(count)
+        )
+        with Session(self._engine) as session:
+            return list(session.scalars(statement))
+
     def passages(self, segment_ids: Sequence[int]) -> dict[int, str]:
         """The words of those segments that are texts."""
         found: dict[int, str] = {}

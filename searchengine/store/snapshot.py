@@ -7,7 +7,7 @@ generations and removes its files.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from searchengine.store.vectors.faiss import (
     flat_index,
     read_index,
 )
-from searchengine.store.vectors.recipe import RECIPE, Recipe
+from searchengine.store.vectors.recipe import RECIPE, Effort, Recipe
 from searchengine.types import Collection, FloatArray, Modality, Neighbors
 
 IdArray = npt.NDArray[np.int64]
@@ -139,10 +139,8 @@ class VectorTable:
         self.live = len(self.shards) - len(dead)
         self.segments_per_item = self.shards.segments_per_item()
         self._top_id = max((row.last_id for row in rows), default=0)
-        self._unfiltered: dict[bool, Parameters] = {}
-        if self.index is not None:
-            alive = np.setdiff1d(self.shards.ids(), dead) if len(dead) else None
-            self._unfiltered = {same: self._parameters(same, alive) for same in (True, False)}
+        self.points = {Modality(p.asked): p for p in (index_row.points if index_row else ())}
+        self._unfiltered: dict[Effort, Parameters] = {}
 
     @property
     def delta(self) -> int:
@@ -173,20 +171,21 @@ class VectorTable:
         count: int,
         *,
         modality: Modality,
-        same_modality: bool,
+        asked: Iterable[Modality],
         allowed: IdArray | None = None,
         exact: bool = False,
         beside: FloatArray | None = None,
     ) -> Neighbors:
         """The ``count`` nearest to ``query`` float32 (d,) of length 1, by exact cosine.
 
-        ``allowed`` (ascending) restricts the answers; ``exact`` compares every vector. Those
-        found are also compared with each of ``beside`` float32 (p, d).
+        ``modality`` is that of this table, ``asked`` those of the query's parts. ``allowed``
+        (ascending) restricts the answers; ``exact`` compares every vector. Those found are also
+        compared with each of ``beside`` float32 (p, d).
         """
         if exact or (allowed is not None and len(allowed) <= self._recipe.exact_allowed):
             ids = self._scan(query, count, allowed)
         else:
-            ids = self._candidates(query, count, same_modality, allowed)
+            ids = self._candidates(query, count, self.effort(asked, modality), allowed)
         directions = query[None] if beside is None else np.concatenate([query[None], beside])
         keys, similarities = self.compare(ids, directions)
         order = np.argsort(-similarities[0], kind="stable")[:count]  # equal ones by ascending id
@@ -194,6 +193,23 @@ class VectorTable:
         first, *others = similarities[:, order]
         rest = np.stack(others) if others else np.empty((0, len(ids)), np.float32)
         return Neighbors(ids, items, first, modality, rest)
+
+    def effort(self, asked: Iterable[Modality], modality: Modality) -> Effort:
+        """What a query of those modalities spends here: as tuned, the most that any needs.
+
+        One that was not measured is searched as hard as the hardest other stranger, or by the
+        recipe where there is none.
+        """
+        strangers = [point for one, point in self.points.items() if one is not modality]
+        needed = []
+        for one in asked:
+            known = [self.points[one]] if one in self.points else strangers
+            if not known or (one is modality and one not in self.points):
+                needed.append(self._recipe.effort(one is modality))
+            needed += [Effort(point.probed, point.rerank_factor) for point in known]
+        return Effort(
+            max(effort.probed for effort in needed), max(one.rerank_factor for one in needed)
+        )
 
     def compare(self, ids: IdArray, directions: FloatArray) -> tuple[IdArray, FloatArray]:
         """Keys (2, n) of those of ``ids`` that are alive, and their cosines (p, n) with each of
@@ -213,23 +229,26 @@ class VectorTable:
             yield ids, vectors.astype(np.float32)
 
     def _candidates(
-        self, query: FloatArray, count: int, same_modality: bool, allowed: IdArray | None
+        self, query: FloatArray, count: int, effort: Effort, allowed: IdArray | None
     ) -> IdArray:
         found = [self._delta_ids]
         if self.delta:
             found = [flat_candidates(self._delta, self._delta_ids, query, count, allowed)]
         if self.index is not None:
-            depth = count * self._recipe.effort(same_modality).rerank_factor
-            how = self._unfiltered[same_modality]
-            if allowed is not None:
-                how = self._parameters(same_modality, allowed)
-            found.append(candidates(self.index, query, depth, how))
+            how = self._parameters(effort, allowed)
+            found.append(candidates(self.index, query, count * effort.rerank_factor, how))
         return np.concatenate(found)
 
-    def _parameters(self, same_modality: bool, ids: IdArray | None) -> Parameters:
-        if ids is not None:
-            ids = ids[ids <= self._top_id]
-        return Parameters(self.index, self._recipe.effort(same_modality), ids, self._top_id + 1)
+    def _parameters(self, effort: Effort, allowed: IdArray | None) -> Parameters:
+        """Made once for each effort, unless something is filtered."""
+        if allowed is not None:
+            ids = allowed[allowed <= self._top_id]
+            return Parameters(self.index, effort, ids, self._top_id + 1)
+        if effort not in self._unfiltered:
+            alive = np.setdiff1d(self.shards.ids(), self._dead) if len(self._dead) else None
+            how = Parameters(self.index, effort, alive, self._top_id + 1)
+            self._unfiltered[effort] = how
+        return self._unfiltered[effort]
 
     def _gather(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
         return self.shards.gather(ids if not len(self._dead) else np.setdiff1d(ids, self._dead))

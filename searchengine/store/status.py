@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from searchengine.errors import NothingPublished
 from searchengine.store.library import Library
-from searchengine.types import Collection, CollectionStatus, IndexStatus, Modality
+from searchengine.store.snapshot import VectorTable
+from searchengine.types import (
+    Collection,
+    CollectionStatus,
+    IndexStatus,
+    Modality,
+    OperatingPoint,
+)
 
 
 def status(library: Library) -> tuple[CollectionStatus, ...]:
@@ -20,6 +27,13 @@ def _collection(library: Library, collection: Collection) -> CollectionStatus:
         indexes=indexes,
         roots=library.catalog.roots(collection),
         size_bytes=sum(index.size_bytes for index in indexes),
+    )
+
+
+def _points(table: VectorTable) -> tuple[OperatingPoint, ...]:
+    return tuple(
+        OperatingPoint(asked, p.probed, p.rerank_factor, p.recall, p.queries)
+        for asked, p in sorted(table.points.items())
     )
 
 
@@ -39,6 +53,7 @@ def _indexes(library: Library, collection: Collection) -> tuple[IndexStatus, ...
             delta=tables[modality].delta,
             tombstones=tables[modality].dead,
             size_bytes=sum(row.size_bytes for row in files if row.modality == modality),
+            points=_points(tables[modality]),
         )
         for modality in Modality
         if modality in tables

@@ -7,7 +7,7 @@ A *generation* is what a collection looks like after one commit: the rows of ``f
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, MetaData, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 #: SQLite only numbers rows by itself when the key is exactly INTEGER.
 Key = BigInteger().with_variant(Integer, "sqlite")
@@ -146,6 +146,25 @@ class FileRow(Base):
     last_id: Mapped[int] = mapped_column(BigInteger)
     trained_on: Mapped[int] = mapped_column(BigInteger, default=0)
     settled: Mapped[bool] = mapped_column(default=False)
+    points: Mapped[list[PointRow]] = relationship(
+        lazy="selectin", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+
+class PointRow(Base):
+    """The effort of searching an index for queries of the modality ``asked``, as measured when it
+    held ``rows`` vectors: share of lists ``probed``, candidates a hit (``rerank_factor``)."""
+
+    __tablename__ = "operating_points"
+    __table_args__ = (Index(None, "file_id"),)
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    file_id: Mapped[int] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"))
+    asked: Mapped[str] = mapped_column(String(16))
+    probed: Mapped[float]
+    rerank_factor: Mapped[int]
+    recall: Mapped[float]
+    queries: Mapped[int]
+    rows: Mapped[int] = mapped_column(BigInteger)
 
 
 class TombstoneRow(Base):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,14 @@ from sqlalchemy.orm import Session
 
 from searchengine.errors import CollectionExists, StoreCorrupt, StoreError
 from searchengine.store import layout, rows
-from searchengine.store.build import Builder, Draft
-from searchengine.store.catalog import Catalog
+from searchengine.store.build import INDEX, SHARD, Builder, Draft, sampled
+from searchengine.store.catalog import Catalog, Manifest
 from searchengine.store.change import Change
 from searchengine.store.lock import take_lock
-from searchengine.store.shards import check_vectors
+from searchengine.store.shards import Shard, Shards, check_vectors
 from searchengine.store.tables import CollectionRow, FileRow, LibraryRow, TombstoneRow
 from searchengine.store.vectors.recipe import RECIPE, Recipe
-from searchengine.types import Collection, Modality
+from searchengine.types import Collection, FloatArray, Modality
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +139,34 @@ class Writer:
         """Make every index anew from the shards."""
         self._remake(collection, Builder.train)
 
+    def tune(
+        self,
+        collection: Collection,
+        recall: float | None = None,
+        askers: Mapping[Modality, FloatArray] | None = None,
+    ) -> None:
+        """Measure anew how hard each index is searched for each modality of query.
+
+        ``askers`` float32 (n, d) stand for the queries of modalities that have no vectors here.
+        """
+        recipe = replace(self._recipe, recall=recall) if recall else self._recipe
+        manifest = Catalog(self._engine).manifest(collection)
+        with Session(self._engine) as session:
+            numbers = rows.Numbers.read(session)
+        tuned = {
+            row.id: self._builder(
+                collection, Modality(row.modality), manifest, {}, numbers, recipe, askers or {}
+            ).tuned()
+            for row in manifest.files
+            if row.kind == INDEX
+        }
+
+        def apply(session: Session) -> None:
+            for file_id, points in tuned.items():
+                session.get_one(FileRow, file_id).points = points
+
+        self._publish(collection, [], numbers, apply)
+
     def forget(self, files: Sequence[FileRow]) -> None:
         """Stop naming damaged files."""
         with self._transaction() as session:
@@ -169,15 +198,8 @@ class Writer:
         drafts = []
         try:
             for modality in sorted(modalities):
-                dead = [manifest.tombstones.get(modality, NOTHING), dying.get(modality, NOTHING)]
-                builder = Builder(
-                    self._library,
-                    collection,
-                    modality,
-                    [row for row in manifest.files if row.modality == modality],
-                    np.sort(np.concatenate(dead)),
-                    numbers.next_file,
-                    self._recipe,
+                builder = self._builder(
+                    collection, modality, manifest, dying, numbers, self._recipe, {}
                 )
                 build(builder)
                 drafts.append(builder.draft)
@@ -185,6 +207,41 @@ class Writer:
             self.sweep()
             raise
         return drafts
+
+    def _builder(
+        self,
+        collection: Collection,
+        modality: Modality,
+        manifest: Manifest,
+        dying: dict[Modality, IdArray],
+        numbers: rows.Numbers,
+        recipe: Recipe,
+        askers: Mapping[Modality, FloatArray],
+    ) -> Builder:
+        dead = [manifest.tombstones.get(modality, NOTHING), dying.get(modality, NOTHING)]
+        return Builder(
+            self._library,
+            collection,
+            modality,
+            [row for row in manifest.files if row.modality == modality],
+            np.sort(np.concatenate(dead)),
+            numbers.next_file,
+            recipe,
+            lambda: {**askers, **dict(self._vectors(collection, manifest))},
+        )
+
+    def _vectors(
+        self, collection: Collection, manifest: Manifest
+    ) -> Iterator[tuple[Modality, FloatArray]]:
+        """Some stored vectors of every modality."""
+        for modality in Modality:
+            shards = [
+                row for row in manifest.files if row.modality == modality and row.kind == SHARD
+            ]
+            if shards:
+                opened = Shards([Shard(self._library / row.path, collection.dim) for row in shards])
+                dead = manifest.tombstones.get(modality, NOTHING)
+                yield modality, sampled(opened, np.setdiff1d(opened.ids(), dead))
 
     def _publish(
         self,

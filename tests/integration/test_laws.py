@@ -76,6 +76,7 @@ def test_the_wheel_holds_code_migrations_weights_and_demo(wheel: zipfile.ZipFile
         "searchengine/store/migrations/versions/0002_passages.py",
         "searchengine/store/migrations/versions/0003_keys.py",
         "searchengine/store/migrations/versions/0004_jobs.py",
+        "searchengine/store/migrations/versions/0005_operating_points.py",
         "searchengine/demo/corpus/metadata.jsonl",
     ):
         assert needed in names

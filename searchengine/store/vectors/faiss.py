@@ -79,6 +79,15 @@ def candidates(index: Any, query: FloatArray, count: int, how: Parameters) -> Id
     return found
 
 
+def nearest_by_codes(index: Any, queries: FloatArray, count: int, probed: float) -> IdArray:
+    """Ids int64 (q, count) by their codes, nearest first, out of that share of the lists; -1
+    where there are fewer."""
+    how = faiss.SearchParametersIVF(nprobe=max(1, round(index.nlist * probed)))
+    _, ids = index.search(np.ascontiguousarray(queries), count, params=how)
+    found: IdArray = ids
+    return found
+
+
 def flat_index(
     blocks: Iterable[tuple[IdArray, npt.NDArray[np.float16]]], dim: int
 ) -> tuple[IdArray, Any]:

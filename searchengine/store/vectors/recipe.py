@@ -40,12 +40,13 @@ class Recipe:
     little from more than 64 samples a list, and building time is linear in them.
     ``exact_allowed``: below this many candidates left by a filter, scanning just those is
     faster than the index and has full recall.
-    ``within`` and ``across``: the share of lists that reached 0.95 recall@10 was 0.10 within a
-    modality and 0.17 from another on one synthetic set, 0.19 and 0.68 on a harder one
-    (docs/benchmarks.md). A query of another modality looks from outside the cone, and such
-    queries are what this is for: three quarters of a scan of small codes is still a scan of
-    small codes. More than 4 candidates a hit to rerank gained nothing on either; 10 are kept
-    where the codes of strangers are compared.
+    ``recall``: what an index is tuned to, of the 10 nearest (store/tune.py); ``retuned``: once
+    it holds half as many again, it is tuned anew.
+    ``within`` and ``across`` hold where nothing was measured: the share of lists that reached
+    0.95 recall@10 was 0.10 within a modality and 0.17 from another on one synthetic set, 0.19
+    and 0.68 on a harder one (docs/benchmarks.md). A query of another modality looks from outside
+    the cone, and such queries are what this is for. More than 4 candidates a hit to rerank gained
+    nothing on either; 10 are kept where the codes of strangers are compared.
     """
 
     exact_below: int = 20_000
@@ -54,6 +55,8 @@ class Recipe:
     delta_ceiling: int = 20_000
     grown: float = 2.0
     dead_share: float = 0.2
+    recall: float = 0.95
+    retuned: float = 1.5
     points_per_list: int = 64
     exact_allowed: int = 4_000
     within: Effort = Effort(probed=0.2, rerank_factor=4)

@@ -30,8 +30,11 @@ SLACK = 8
 #: Scores kept at a time (64 MB in half precision): about what the cache of a large GPU holds.
 SCORES = 1 << 25
 
-#: Rows of queries that one multiplication takes at least: tensor cores take no fewer.
+#: Several queries are filled up to a multiple of this: tensor cores take no fewer.
 PADDED = 8
+
+#: From so many queries on, scores of one vector lie side by side, before that those of one query.
+WIDE = 32
 
 
 class Scan:
@@ -82,7 +85,9 @@ class Scan:
         near = torch.cat(
             [
                 torch.bmm(self._groups[groups].flatten(1, 2).float(), asked[..., None])[..., 0]
-                for groups, asked in zip(chosen.split(16), queries.float().split(16), strict=True)
+                for groups, asked in zip(
+                    torch.split(chosen, 16), torch.split(queries.float(), 16), strict=True
+                )
             ]
         )
         barred = rows >= self.rows
@@ -98,12 +103,17 @@ class Scan:
         step = max(SCORES // len(asked) // GROUP, 1) * GROUP
         parts = []
         for start in range(0, len(self._vectors), step):
-            scores = asked @ self._vectors[start : start + step].T
+            scores = self._scores(asked, start, step)
             if allowed is not None:
                 part = allowed[start : start + step]
-                scores[:, : len(part)].masked_fill_(~part, -torch.inf)
-            parts.append(scores.view(len(asked), -1, GROUP).amax(dim=2))
-        return torch.cat(parts, dim=1)[: len(queries)]
+                scores[: len(part)].masked_fill_(~part[:, None], -torch.inf)
+            parts.append(torch.unflatten(scores, 0, (-1, GROUP)).amax(dim=1))
+        return torch.cat(parts).T[: len(queries)].contiguous()
+
+    def _scores(self, asked: Tensor, start: int, step: int) -> Tensor:
+        """Of some rows (r, b), lying so that a group's greatest are found in long reads."""
+        rows = self._vectors[start : start + step]
+        return rows @ asked.T if len(asked) >= WIDE else (asked @ rows.T).T
 
 
 class ListScan:
@@ -173,5 +183,5 @@ def _whole_groups(vectors: Tensor) -> Tensor:
 
 
 def _fitted(queries: Tensor) -> Tensor:
-    missing = -len(queries) % PADDED
+    missing = -len(queries) % PADDED if len(queries) > 1 else 0
     return torch.nn.functional.pad(queries, (0, 0, 0, missing)) if missing else queries
