@@ -75,10 +75,11 @@ class Writer:
         """Note that the library was closed in order, unless nothing was written."""
         try:
             with Session(self._engine) as session:
-                if not session.scalar(select(LibraryRow.clean)):
+                clean = session.scalar(select(LibraryRow.clean))
+            if not clean:
+                with self._transaction() as session:
                     session.execute(update(FileRow).values(settled=True))
                     session.execute(update(LibraryRow).values(clean=True))
-                    session.commit()
         finally:
             self._lock.release()
 
@@ -270,8 +271,11 @@ class Writer:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Session]:
+        """Its first statement writes: SQLite waits for jobs to be told of only before it reads,
+        and refuses at once to write after a commit that a transaction has not seen."""
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                session.execute(update(LibraryRow).values(clean=False))
                 yield session
         except OperationalError as error:
             raise StoreError(

@@ -17,6 +17,7 @@ import pytest
 
 from indexer import worker as worker_module
 from indexer.worker import Worker
+from searchengine.engine import Engine
 from searchengine.errors import UnknownEncoder
 from searchengine.store import jobs as jobs_module
 from searchengine.store.jobs import SILENCE_S, Job, JobState
@@ -352,3 +353,25 @@ def test_a_worker_without_a_library_says_what_is_wrong(tmp_path: Path) -> None:
     assert done.returncode == 5
     assert done.stderr.startswith("error: ") and "catalog.db" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_telling_of_a_job_never_stops_who_changes_the_library(
+    library: Library, texts: Path
+) -> None:
+    job, over = library.jobs.add("default", [str(texts)], {}), threading.Event()
+
+    def tell_on() -> None:
+        while not over.is_set():
+            library.jobs.tell(job.id, Progress(0, 0, 0, 0, False))
+
+    teller = threading.Thread(target=tell_on)
+    with Engine(library.path, encoder=HashEncoder()) as engine:
+        assert engine.index([texts], workers=0).new == 20
+        teller.start()
+        try:
+            for item in engine.items(limit=10):
+                assert engine.delete(ids=[item.id]) == 1
+            assert engine.index([texts], workers=0).new == 10
+        finally:
+            over.set()
+            teller.join()
