@@ -7,11 +7,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
+from typing import Any
 
 from indexer.pieces import Settings
 from indexer.pipeline import Run
+from indexer.scan import Globs
 from searchengine.encoders import registry
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import (
@@ -22,6 +24,7 @@ from searchengine.errors import (
     StoreLocked,
 )
 from searchengine.media.options import MediaOptions
+from searchengine.media.outline import Cutting
 from searchengine.store.jobs import Job, Jobs, JobState
 from searchengine.store.library import Library
 from searchengine.types import Collection, IndexReport, Modality, Progress
@@ -111,15 +114,16 @@ class Worker:
                 f"collection {collection.name!r} was made by {collection.identity}, not "
                 f"{encoder.identity}; index into another collection"
             )
-        declared = job.options.get("modality")
-        options = MediaOptions(**json.loads(collection.options))
+        said, processors = job.options, os.cpu_count() or 1
+        workers = said.get("workers")
         run = Run(
             self._library,
             collection,
             encoder,
-            Settings(Modality(declared) if declared else None, options),
-            prune=bool(job.options.get("prune")),
-            workers=os.cpu_count() or 1,
+            _settings(collection, said),
+            Globs(tuple(said.get("include", ())), tuple(said.get("exclude", ()))),
+            prune=bool(said.get("prune")),
+            workers=processors if workers is None else min(workers, processors),
             on_progress=watch.note,
         )
         return run.index(job.paths)
@@ -140,6 +144,17 @@ class Worker:
         if name not in self._encoders:
             self._encoders[name] = self._load(name, self._device)
         return self._encoders[name]
+
+
+def _settings(collection: Collection, said: Mapping[str, Any]) -> Settings:
+    """As the job wants its files read and cut, and the collection its pictures."""
+    declared = said.get("modality")
+    return Settings(
+        Modality(declared) if declared else None,
+        MediaOptions(**json.loads(collection.options)),
+        Cutting(**(said.get("cutting") or {})),
+        said.get("soundtrack", True),
+    )
 
 
 class Watch:

@@ -23,7 +23,8 @@ from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting
 from searchengine.media.sandbox import Sandbox
 from searchengine.query.embed import check_encoder, embed_media
-from searchengine.query.parse import Given, Reader, build_query, modality_named, read_parts
+from searchengine.query.given import Given, modality_named
+from searchengine.query.parse import Reader, build_query, read_parts
 from searchengine.query.search import search
 from searchengine.store.change import Change, Update
 from searchengine.store.library import Library
@@ -195,9 +196,8 @@ class Engine:
         ``Path``. ``like`` are ids of items. ``weights`` and ``negative`` are by modality. Raises
         QueryError, MediaError, EncoderError or StoreError.
         """
-        given = {name: value for name, value in parts.items() if value is not None}
         self._check(self.collection(), self.encoder())
-        read = read_parts(self._reader(), given, weights or {}, negative or {})
+        read = read_parts(self._reader(), parts, weights or {}, negative or {})
         ids = [like] if isinstance(like, int) else like or []
         return self.answer(
             [*read, *(QueryPart(like=item_id) for item_id in ids)],

@@ -213,6 +213,17 @@ class Embeddings:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderInfo:
+    """What there is to know of an encoder before loading it."""
+
+    name: str
+    dim: int
+    modalities: tuple[Modality, ...]
+    licence: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """Items embedded alike.
 

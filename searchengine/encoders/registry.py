@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import parse_qsl
@@ -12,21 +11,10 @@ from urllib.parse import parse_qsl
 from searchengine.config import DEVICES
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import ConfigError, UnknownEncoder
-from searchengine.types import Modality
+from searchengine.types import EncoderInfo, Modality
 
 #: Makes the encoder that a user named, from its options and a device.
 Load: TypeAlias = Callable[[str, Mapping[str, str], str], Encoder]
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderInfo:
-    """What there is to know of an encoder before loading it."""
-
-    name: str
-    dim: int
-    modalities: tuple[Modality, ...]
-    licence: str
-    summary: str
 
 
 def _starter(name: str, options: Mapping[str, str], device: str) -> Encoder:

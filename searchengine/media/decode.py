@@ -10,6 +10,7 @@ from pathlib import Path
 from searchengine.errors import ConfigError, DecodeError, MediaError
 from searchengine.media.audio import read_audio
 from searchengine.media.depth import read_depth
+from searchengine.media.files import check_file
 from searchengine.media.image import read_image
 from searchengine.media.imu import read_imu
 from searchengine.media.options import MediaOptions
@@ -62,7 +63,7 @@ def _decode_one(path: Path, modality: Modality, one: Wanted, options: MediaOptio
 def guarded(path: Path) -> Iterator[None]:
     """Turn whatever reading a file raises into a MediaError that names it."""
     try:
-        _check_file(path)
+        check_file(path)
         yield
     except (MediaError, ConfigError):
         raise
@@ -74,19 +75,6 @@ def guarded(path: Path) -> Iterator[None]:
         raise DecodeError(str(path), f"cannot be read ({error.strerror or error})") from error
     except Exception as error:  # codecs raise all kinds on broken files
         raise DecodeError(str(path), f"broken ({type(error).__name__}: {error})") from error
-
-
-def _check_file(path: Path) -> None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        raise DecodeError(str(path), "no such file") from None
-    except PermissionError:
-        raise DecodeError(str(path), "no permission to read it") from None
-    if not path.is_file():
-        raise DecodeError(str(path), "not a file")
-    if status.st_size == 0:
-        raise DecodeError(str(path), "the file is empty")
 
 
 def _passage(path: Path, span: Span | None) -> str:

@@ -58,11 +58,16 @@ class MediaOptions:
         ``imu_columns`` in a row is an object, our name to the file's. Raises ConfigError for a
         value of the wrong kind.
         """
-        own = [f.name for f in fields(self) if f.name not in _SHARED]
-        given = {name: row[name] for name in own if name in row}
+        given = of_row(row)
         if isinstance(given.get("imu_columns"), Mapping):
             given["imu_columns"] = tuple(given["imu_columns"].items())
         try:
             return replace(self, **given)
         except TypeError as error:
             raise ConfigError(f"metadata.jsonl: {error}") from error
+
+
+def of_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a ``metadata.jsonl`` row says of how its one file is read, by our names."""
+    own = [f.name for f in fields(MediaOptions) if f.name not in _SHARED]
+    return {name: row[name] for name in own if name in row}

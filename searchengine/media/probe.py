@@ -84,7 +84,8 @@ def probe(path: Path, modality: Modality, options: MediaOptions) -> MediaInfo:
             case _:
                 return MediaInfo(modality, _mime(path))
     except (OSError, ValueError, soundfile.LibsndfileError) as error:
-        raise DecodeError(str(path), f"not readable as {modality} ({error})") from error
+        said = str(error).replace(f" {str(path)!r}", "")  # a reason does not repeat the path
+        raise DecodeError(str(path), f"not readable as {modality} ({said})") from error
 
 
 def _mime(path: Path) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
 
 from searchengine.encoders.encoder import Encoder
-from searchengine.errors import ConfigError, EmptyQuery, QueryError, UnsupportedModality
+from searchengine.errors import UnsupportedModality
 from searchengine.media.decode import Wanted
-from searchengine.media.metadata import read_metadata
 from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting
 from searchengine.media.sandbox import Sandbox
 from searchengine.query.filters import parse_filter
+from searchengine.query.given import (
+    Given,
+    file_part,
+    given_parts,
+    modality_named,
+    named,
+    row_beside,
+    words,
+)
 from searchengine.types import (
     And,
     Condition,
@@ -31,22 +36,8 @@ from searchengine.types import (
     Span,
 )
 
-#: One thing to search by: words, a path, ``FILE@start-end``, or media already decoded. Of a text,
-#: only a ``Path`` is a file: a ``str`` is the words.
-Given: TypeAlias = Any
-
 #: Segments of a long query file that are looked at, evenly spread.
 MAX_SEGMENTS = 16
-
-#: Characters of a text query; encoders read a few hundred words at most.
-MAX_TEXT = 20_000
-
-#: Whose files need not say their own scale or rate.
-_SENSORS = (Modality.DEPTH, Modality.THERMAL, Modality.IMU)
-
-Choice = TypeVar("Choice", bound=StrEnum)
-
-_SPANNED = re.compile(r"(?P<path>.+)@(?P<start>\d+(\.\d+)?)-(?P<end>\d+(\.\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +60,15 @@ class Reader:
 
     def _media(self, given: Given, modality: Modality) -> tuple[Media, ...]:
         if modality is Modality.TEXT and not isinstance(given, Path):
-            return (_words(given),)
+            return (words(given),)
         if not isinstance(given, str | Path):
             return (given,)
-        path, span = _file(str(given))
-        options = self._options(path, modality)
+        path, span = file_part(given)
+        options = self.options.with_row(row_beside(path, modality))
         found = self.sandbox.outline(path, modality, options, self.cutting)
         spans = [span] if span else _spread(found.spans)
         wanted = [Wanted(one, self.encoder.sampling(found.info, one)) for one in spans]
         return tuple(self.sandbox.decode(path, modality, wanted, options))
-
-    def _options(self, path: Path, modality: Modality) -> MediaOptions:
-        """With what a ``metadata.jsonl`` beside a sensor's file says of it, as when indexing."""
-        if modality not in _SENSORS:
-            return self.options
-        return self.options.with_row(read_metadata(path.parent).rows.get(path.name, {}))
 
 
 def read_parts(
@@ -93,16 +78,8 @@ def read_parts(
     negative: Mapping[str, Given],
 ) -> list[QueryPart]:
     """Parts by modality name; each value is one thing or a list. Negatives count against."""
-    parts = []
-    for sign, things in ((1.0, given), (-1.0, negative)):
-        for name, value in things.items():
-            modality = modality_named(name)
-            weight = sign * (float(weights.get(name, 1.0)) if sign > 0 else 1.0)
-            parts += [reader.part(one, modality, weight) for one in _each(value)]
-    for name in weights:
-        if modality_named(name) not in {part.modality for part in parts}:
-            raise QueryError(f"a weight for {name}, but the query has no {name}")
-    return parts
+    asked = given_parts(given, weights, negative)
+    return [reader.part(one.value, one.modality, one.weight) for one in asked]
 
 
 def build_query(
@@ -130,48 +107,14 @@ def build_query(
         k,
         offset,
         And(tuple(conditions)) if conditions else None,
-        _named(GroupBy, group_by, "group_by"),
-        _named(Score, score, "score"),
-        _named(Mode, mode, "mode"),
+        named(GroupBy, group_by, "group_by"),
+        named(Score, score, "score"),
+        named(Mode, mode, "mode"),
         min_score,
         exact,
         explain,
         hybrid,
     )
-
-
-def modality_named(name: str) -> Modality:
-    """Raises QueryError for a name that is no modality."""
-    return _named(Modality, name, "modality")
-
-
-def _named(kind: type[Choice], name: str, setting: str) -> Choice:
-    try:
-        return kind(name)
-    except ValueError:
-        known = ", ".join(choice.value for choice in kind)
-        raise QueryError(f"{setting} {name!r} does not exist; choose from {known}") from None
-
-
-def _each(value: Given) -> Iterable[Given]:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-def _words(given: Given) -> str:
-    if not isinstance(given, str) or not given.strip():
-        raise EmptyQuery("the text of the query is empty")
-    return given[:MAX_TEXT]
-
-
-def _file(given: str) -> tuple[Path, Span | None]:
-    """``x.wav@2-5`` is seconds 2 to 5 of x.wav, unless a file has that very name."""
-    spanned = _SPANNED.fullmatch(given)
-    if spanned is None or Path(given).exists():
-        return Path(given), None
-    span = Span(float(spanned["start"]), float(spanned["end"]))
-    if span.end <= span.start:
-        raise ConfigError(f"{given}: the part ends before it starts")
-    return Path(spanned["path"]), span
 
 
 def _spread(spans: Sequence[Span | None]) -> list[Span | None]:

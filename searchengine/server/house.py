@@ -14,6 +14,7 @@ from typing import Any
 
 from fastapi import Request
 
+from indexer.scan import roots
 from searchengine.encoders import registry
 from searchengine.engine import DEFAULT_ENCODER, Engine
 from searchengine.errors import SearchEngineError
@@ -124,19 +125,15 @@ class House:
         shutil.rmtree(self.uploads(collection), ignore_errors=True)
 
     def start(self, collection: str, paths: Sequence[str], options: Mapping[str, Any]) -> Job:
-        """An index job for ``paths``, which must be there, below a root. Raises Problem."""
-        real = [self._to_index(path) for path in paths]
+        """An index job for ``paths``, below a root. Raises Problem; ConfigError when one is not
+        there."""
+        real = [str(self.inside(path)) for path in paths]
+        roots(paths)
         encoder = options.get("encoder") or self.settings.encoder or DEFAULT_ENCODER
         job = self.library.jobs.add(collection, real, {**options, "encoder": encoder})
         if self.settings.worker:
             self.worker.ensure()
         return job
-
-    def _to_index(self, path: str) -> str:
-        real = self.inside(path)
-        if not real.exists():
-            raise Problem(422, "InvalidRequest", f"{path} is not there")
-        return str(real)
 
     @property
     def loaded(self) -> frozenset[str]:

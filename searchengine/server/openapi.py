@@ -10,7 +10,15 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from searchengine.server.problems import MEDIA_TYPE
-from searchengine.server.reading import BatchIn, CollectionIn, Described, JobIn, Login, SearchIn
+from searchengine.server.reading import (
+    BatchIn,
+    CollectionIn,
+    DeleteIn,
+    Described,
+    JobIn,
+    Login,
+    SearchIn,
+)
 from searchengine.server.schemas import ProblemOut
 from searchengine.types import Modality
 
@@ -21,6 +29,10 @@ _KEYS = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "cookie": {"type": "apiKey", "in": "cookie", "name": "searchengine"},
 }
+#: Bodies that routes read by themselves, and the answer that any of them may give.
+_OWN: tuple[type[BaseModel], ...] = (
+    *(SearchIn, BatchIn, CollectionIn, Described, DeleteIn, JobIn, Login, ProblemOut),
+)
 _FILE = {"type": "string", "format": "binary"}
 _PARTS = {m.value: {"type": "string"} if m is Modality.TEXT else _FILE for m in Modality}
 
@@ -59,11 +71,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
             summary="Find anything with anything: one library over HTTP.",
         )
         components = document.setdefault("components", {})
-        own = [
-            (m, "validation") for m in (SearchIn, BatchIn, CollectionIn, Described, JobIn, Login)
-        ]
         _, extra = models_json_schema(
-            [*own, (ProblemOut, "validation")],  # type: ignore[list-item]
+            [(model, "validation") for model in _OWN],
             ref_template=_REFERENCE,
         )
         components["schemas"] = {**components.get("schemas", {}), **extra["$defs"]}

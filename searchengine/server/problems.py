@@ -32,16 +32,22 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(HTTPException):
-    """What the server refuses by itself. ``headers`` go with the answer.
+    """What the server refuses by itself. ``headers`` go with the answer, ``more`` into it.
 
     It is of Starlette's tree so that what reads a body lets it pass as it is.
     """
 
     def __init__(
-        self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> None:
         super().__init__(status, detail, headers)
         self.title = title
+        self.more = more
 
 
 class Busy(SearchEngineError):
@@ -90,17 +96,20 @@ def install(app: FastAPI) -> None:
 
 async def _problem(_: Request, error: Exception) -> Json:
     assert isinstance(error, Problem)
-    return answer(error.status_code, error.title, error.detail, error.headers)
+    return answer(error.status_code, error.title, error.detail, error.headers, **error.more)
 
 
-async def _ours(_: Request, error: Exception) -> Json:
+def problem_of(error: SearchEngineError, **more: Any) -> Problem:
+    """An error of ours, with the data it carries."""
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
-    more: dict[str, Any] = {}
-    if isinstance(error, InvalidFilter):
-        more = {"position": error.position}
     headers = {"Retry-After": "1"} if status in RETRIED else None
-    detail = error.reason if isinstance(error, MediaError) else str(error)
-    return answer(status, type(error).__name__, detail, headers, **more)
+    carried = vars(error) if isinstance(error, InvalidFilter | MediaError) else {}
+    return Problem(status, type(error).__name__, str(error), headers, **carried, **more)
+
+
+async def _ours(request: Request, error: Exception) -> Json:
+    assert isinstance(error, SearchEngineError)
+    return await _problem(request, problem_of(error))
 
 
 async def _invalid(_: Request, error: Exception) -> Json:

@@ -10,21 +10,33 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from searchengine.engine import Engine
+from searchengine.errors import MediaError
+from searchengine.media.metadata import NAME
 from searchengine.media.modality import decide
-from searchengine.server.problems import Problem
-from searchengine.types import Modality, QueryPart
+from searchengine.media.outline import Cutting
+from searchengine.query.given import MAX_TEXT, modality_named
+from searchengine.server.problems import Problem, problem_of
+from searchengine.types import GroupBy, Modality, Mode, QueryPart, Score
 
-MAX_TEXT = 20_000
 MAX_PARTS = 16
 MAX_QUERIES = 100
 MAX_METADATA_BYTES = 100_000
@@ -32,21 +44,49 @@ MAX_ID = 2**62
 
 Model = TypeVar("Model", bound=BaseModel)
 
+#: As a row of the catalog has it.
+ItemNumber = Annotated[int, Field(ge=1, le=MAX_ID)]
+Glob = Annotated[str, Field(min_length=1, max_length=1_000)]
+
 #: Can be written into a URL.
 CollectionName = partial(Field, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")
 
 
+def one_of(names: type[StrEnum]) -> Any:
+    """Of a string: the engine refuses other names, in the words that the command line has."""
+    return WithJsonSchema({"type": "string", "enum": [name.value for name in names]})
+
+
+ModalityName = Annotated[str, one_of(Modality)]
+
+
 class PartIn(BaseModel):
     """One thing to search by: ``text``, a ``file`` (base64, or the name of a form field), or the
-    ``id`` of an item. A negative ``weight`` moves away from it."""
+    ``id`` of an item. A negative ``weight`` moves away from it. Of a file, ``start`` and ``end``
+    (seconds) are the part that counts, and ``metadata`` what its ``metadata.jsonl`` row would say
+    of a sensor's scale, rate and columns."""
 
     model_config = ConfigDict(extra="forbid")
-    modality: Modality | None = None
+    modality: ModalityName | None = None
     text: str | None = Field(None, max_length=MAX_TEXT)
     file: str | None = None
     name: str | None = Field(None, max_length=255)
+    start: float | None = Field(None, allow_inf_nan=False, ge=0, le=1e9)
+    end: float | None = Field(None, allow_inf_nan=False, gt=0, le=1e9)
+    metadata: dict[str, Any] | None = Field(None, max_length=20)
     id: int | None = Field(None, ge=1, le=MAX_ID)
     weight: float = Field(1.0, allow_inf_nan=False, ge=-100, le=100)
+
+    @model_validator(mode="after")
+    def _has_sense(self) -> PartIn:
+        if sum(given is not None for given in (self.text, self.file, self.id)) != 1:
+            raise ValueError("give one of text, file and id")
+        if (self.start, self.end) != (None, None):
+            if self.file is None or self.start is None or self.end is None:
+                raise ValueError("start and end are of a file, and go together")
+            if self.end <= self.start:
+                raise ValueError("the part ends before it starts")
+        return self
 
 
 class SearchIn(BaseModel):
@@ -56,15 +96,15 @@ class SearchIn(BaseModel):
         extra="forbid",
         json_schema_extra={"example": {"query": [{"modality": "text", "text": "a dog"}], "k": 5}},
     )
-    query: list[PartIn] = Field(min_length=1, max_length=MAX_PARTS)
-    targets: list[Modality] | None = None
+    query: list[PartIn] = Field(max_length=MAX_PARTS, json_schema_extra={"minItems": 1})
+    targets: list[ModalityName] | None = None
     filter: str | None = Field(None, max_length=5_000)
     path: str | None = Field(None, max_length=1_000)
-    k: int = Field(10, ge=1, le=1_000)
-    offset: int = Field(0, ge=0, le=9_000)
-    group_by: Literal["item", "none"] = "item"
-    score: Literal["calibrated", "rank", "cosine"] = "calibrated"
-    mode: Literal["sum", "all"] = "sum"
+    k: int = Field(10, le=1_000, json_schema_extra={"minimum": 1})
+    offset: int = Field(0, le=9_000, json_schema_extra={"minimum": 0})
+    group_by: Annotated[str, one_of(GroupBy)] = GroupBy.ITEM
+    score: Annotated[str, one_of(Score)] = Score.CALIBRATED
+    mode: Annotated[str, one_of(Mode)] = Mode.SUM
     min_score: float | None = Field(None, allow_inf_nan=False)
     exact: bool = False
     explain: bool = False
@@ -98,21 +138,38 @@ class CollectionIn(BaseModel):
 
 
 class JobIn(BaseModel):
-    """What is to be indexed, as ``index`` takes it; ``encoder`` is for a collection that is new."""
+    """What is to be indexed, as ``index`` takes it; ``encoder`` is for a collection that is new.
+    ``cutting`` has the lengths of segments, as ``Cutting`` does."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"example": {"collection": "default", "paths": ["/media/photos"]}},
     )
     collection: str = CollectionName("default")
-    paths: list[str] = Field(min_length=1, max_length=100)
+    paths: list[str] = Field(max_length=100, json_schema_extra={"minItems": 1})
     encoder: str | None = Field(None, max_length=200)
-    modality: Modality | None = None
+    modality: ModalityName | None = None
+    include: list[Glob] = Field([], max_length=100)
+    exclude: list[Glob] = Field([], max_length=100)
     prune: bool = False
+    workers: int | None = Field(None, ge=0, le=64)
+    cutting: Cutting | None = None
+    soundtrack: bool = True
 
     def options(self) -> dict[str, Any]:
-        """Of the row that a worker reads."""
-        return self.model_dump(include={"encoder", "modality", "prune"}, mode="json")
+        """Of the row that a worker reads. Raises QueryError for what is no modality."""
+        if self.modality is not None:
+            modality_named(self.modality)
+        return self.model_dump(exclude={"collection", "paths"}, mode="json")
+
+
+class DeleteIn(BaseModel):
+    """Items to forget: by ``ids``, and all whose ``path`` fits a glob."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"ids": [12, 13]}})
+    ids: list[ItemNumber] = Field([], max_length=10_000)
+    path: str | None = Field(None, min_length=1, max_length=1_000)
+    dry_run: bool = False
 
 
 class Described(BaseModel):
@@ -225,8 +282,6 @@ def parts_of(asked: Asked, engine: Engine) -> Iterator[list[QueryPart]]:
 def _part(
     part: PartIn, number: int, folder: Path, files: Mapping[str, UploadFile], engine: Engine
 ) -> QueryPart:
-    if sum(given is not None for given in (part.text, part.file, part.id)) != 1:
-        raise Problem(422, "InvalidRequest", f"query.{number}: give one of text, file and id")
     if part.id is not None:
         return QueryPart(like=part.id, weight=part.weight)
     if part.text is not None:
@@ -234,9 +289,15 @@ def _part(
             raise Problem(422, "InvalidRequest", f"query.{number}: text is no {part.modality}")
         return engine.part(Modality.TEXT, part.text, part.weight)
     upload = files.get(part.file or "")
-    path = folder / f"{number}{suffixes(part.name or (upload and upload.filename) or '')}"
+    name = part.name or (upload and upload.filename) or ""
+    path = folder / str(number) / f"file{suffixes(name)}"
     _write(path, part, number, upload)
-    return engine.part(part.modality or decide(path).modality, path, part.weight)
+    clip = path if part.end is None else Path(f"{path}@{part.start:f}-{part.end:f}")
+    try:
+        return engine.part(part.modality or decide(path).modality, clip, part.weight)
+    except MediaError as error:
+        named = type(error)(name or f"query.{number}", error.reason)
+        raise problem_of(named, part=number) from error
 
 
 def suffixes(name: str) -> str:
@@ -246,6 +307,10 @@ def suffixes(name: str) -> str:
 
 
 def _write(path: Path, part: PartIn, number: int, upload: UploadFile | None) -> None:
+    path.parent.mkdir()
+    if part.metadata:
+        row = {**part.metadata, "file_name": path.name}
+        (path.parent / NAME).write_text(json.dumps(row), encoding="utf-8")
     try:
         with path.open("wb") as file:
             if upload is not None:
@@ -261,5 +326,6 @@ def _write(path: Path, part: PartIn, number: int, upload: UploadFile | None) -> 
 def echo(search: SearchIn) -> list[dict[str, Any]]:
     """The query as the answer repeats it, without bytes."""
     return [
-        part.model_dump(exclude={"file"}, exclude_none=True, mode="json") for part in search.query
+        part.model_dump(exclude={"file", "metadata"}, exclude_none=True, mode="json")
+        for part in search.query
     ]

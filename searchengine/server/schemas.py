@@ -45,7 +45,8 @@ class PlaceOut(Document):
 
 
 class HitOut(Document):
-    """An answer. ``modality`` is the segment's: of a film's soundtrack audio."""
+    """An answer. ``modality`` is the segment's: of a film's soundtrack audio. ``segment`` is null
+    when the whole item was found; it has a ``segment_id`` all the same."""
 
     rank: int
     score: float
@@ -59,6 +60,11 @@ class HitOut(Document):
     item_modality: Modality
     mime_type: str
     duration_s: float | None
+    size_bytes: int
+    modified_ns: int
+    sha256: str
+    segment_id: int
+    ordinal: int
     media_url: str
     preview_url: str
     text: str | None = None
@@ -95,6 +101,7 @@ class SegmentOut(Document):
     """``start``, ``end`` and ``unit`` are null when it is the whole item."""
 
     id: int
+    ordinal: int
     modality: Modality
     start: float | None
     end: float | None
@@ -131,18 +138,32 @@ class ShareOut(Document):
     items: int
     segments: int
     method: str
+    delta: int
+    tombstones: int
+    size_bytes: int
 
 
 class CollectionOut(Document):
-    """A collection at a glance."""
+    """A collection at a glance. ``identity`` is its encoder's weights and preprocessing,
+    ``options`` how its pictures are read."""
 
+    id: int
     name: str
     encoder: str
+    identity: str
+    options: str
     dim: int
     generation: int
     items: int
     modalities: dict[Modality, ShareOut]
     roots: list[str]
+    size_bytes: int
+
+
+class DeletedOut(Document):
+    """How many items were forgotten, or would be."""
+
+    items: int
 
 
 class CollectionsOut(Document):

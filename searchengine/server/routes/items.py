@@ -19,8 +19,15 @@ from searchengine.server.answers import Json
 from searchengine.server.house import House, engine_of, house_of
 from searchengine.server.openapi import body, upload
 from searchengine.server.problems import Problem
-from searchengine.server.reading import MAX_ID, Described, read_form, read_json, validated
-from searchengine.server.schemas import ItemOut, ItemsOut
+from searchengine.server.reading import (
+    MAX_ID,
+    DeleteIn,
+    Described,
+    read_form,
+    read_json,
+    validated,
+)
+from searchengine.server.schemas import DeletedOut, ItemOut, ItemsOut
 from searchengine.types import MediaItem, Modality, Segment
 
 router = APIRouter(prefix="/v1/collections/{collection}/items", tags=["items"])
@@ -88,6 +95,13 @@ def delete(collection: str, item_id: ItemId, request: Request) -> None:
     uploads.remove(house.uploads(engine.collection()), found.path)
 
 
+@router.post(":delete", openapi_extra=body(DeleteIn), responses={200: {"model": DeletedOut}})
+async def delete_many(collection: str, request: Request) -> Json:
+    """Forget items by id and by path, or count them. Files stay, unless sent to the server."""
+    house, wanted = house_of(request), await read_json(request, DeleteIn)
+    return Json({"items": await run_in_threadpool(_delete, house, collection, wanted)})
+
+
 @router.get(
     "/{item_id}/media",
     response_class=FileResponse,
@@ -128,6 +142,17 @@ def _served_as(item: MediaItem) -> tuple[str, bool]:
     if item.mime_type.startswith(SHOWN):
         return item.mime_type, True
     return "application/octet-stream", False
+
+
+def _delete(house: House, collection: str, wanted: DeleteIn) -> int:
+    engine = house.engine(collection)
+    with house.writing():
+        found = [engine.show(item_id)[0] for item_id in wanted.ids]
+        found += engine.items(path=wanted.path, limit=MAX_ID) if wanted.path else []
+        count = engine.delete(ids=wanted.ids, path=wanted.path, dry_run=wanted.dry_run)
+    for one in found if not wanted.dry_run else ():
+        uploads.remove(house.uploads(engine.collection()), one.path)
+    return count
 
 
 def _add(house: House, collection: str, form: FormData) -> Json:
@@ -171,6 +196,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
     span = segment.span
     return {
         "id": segment.id,
+        "ordinal": segment.ordinal,
         "modality": segment.modality.value,
         "start": span.start if span else None,
         "end": span.end if span else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -21,7 +22,7 @@ from searchengine.server.schemas import (
     RootsOut,
 )
 from searchengine.store.status import status
-from searchengine.types import CollectionStatus
+from searchengine.types import CollectionStatus, IndexStatus
 
 router = APIRouter(prefix="/v1", tags=["library"])
 
@@ -111,14 +112,21 @@ def _one(house: House, name: str) -> dict[str, Any]:
 def _document(found: CollectionStatus) -> dict[str, Any]:
     of = found.collection
     return {
+        "id": of.id,
         "name": of.name,
         "encoder": of.encoder,
+        "identity": of.identity,
+        "options": of.options,
         "dim": of.dim,
         "generation": of.generation,
         "items": found.items,
-        "modalities": {
-            one.modality: {"items": one.items, "segments": one.segments, "method": one.method}
-            for one in found.indexes
-        },
+        "modalities": {one.modality: _share(one) for one in found.indexes},
         "roots": found.roots,
+        "size_bytes": found.size_bytes,
     }
+
+
+def _share(of: IndexStatus) -> dict[str, Any]:
+    share = asdict(of)
+    del share["modality"]
+    return share

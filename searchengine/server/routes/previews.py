@@ -16,6 +16,7 @@ from fastapi import Path as InPath
 from fastapi.responses import Response
 from starlette.datastructures import UploadFile
 
+from searchengine.errors import MediaError
 from searchengine.media.modality import decide
 from searchengine.media.options import MediaOptions
 from searchengine.server.house import House, house_of
@@ -158,8 +159,11 @@ def _of_upload(
         path = Path(folder, f"file{_suffixes(sent.filename or '')}")
         with path.open("wb") as file:
             shutil.copyfileobj(sent.file, file)
-        modality = declared or decide(path).modality
-        drawn = gallery.drawn(Source(path, modality), kind_for(modality, kind), size)
+        try:
+            modality = declared or decide(path).modality
+            drawn = gallery.drawn(Source(path, modality), kind_for(modality, kind), size)
+        except MediaError as error:
+            raise type(error)(sent.filename or "the file", error.reason) from error
     headers = {MODALITY_HEADER: modality.value, "Cache-Control": "no-store"}
     return Response(drawn.content, media_type=drawn.mime_type, headers=headers)
 

@@ -103,22 +103,27 @@ def _embed(house: House, collection: str, asked: Asked) -> dict[str, Any]:
 def _document(
     engine: Engine, collection: str, result: SearchResult, asked: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """As ``query --json`` prints it; of each hit also where its media and preview are."""
+    """As ``query --json`` prints it; of each hit also the rest of its item and segment."""
     texts = [hit.segment.id for hit in result if hit.segment.modality is Modality.TEXT]
     said = engine.passages(texts)
-    hits = [{**hit_dict(hit), **_links(collection, hit, said)} for hit in result]
+    hits = [{**hit_dict(hit), **_more(collection, hit, said)} for hit in result]
     return {**result_dict(result, asked), "hits": hits}
 
 
-def _links(collection: str, hit: Hit, said: dict[int, str]) -> dict[str, Any]:
+def _more(collection: str, hit: Hit, said: dict[int, str]) -> dict[str, Any]:
     item = place_of(collection, hit.item.id)
-    links: dict[str, Any] = {
+    more: dict[str, Any] = {
         "item_modality": hit.item.modality.value,
         "mime_type": hit.item.mime_type,
         "duration_s": hit.item.duration_s,
+        "size_bytes": hit.item.size_bytes,
+        "modified_ns": hit.item.modified_ns,
+        "sha256": hit.item.sha256,
+        "segment_id": hit.segment.id,
+        "ordinal": hit.segment.ordinal,
         "media_url": f"{item}/media",
         "preview_url": f"{item}/preview?segment={hit.segment.id}",
     }
     if hit.segment.id in said:
-        links["text"] = said[hit.segment.id]
-    return links
+        more["text"] = said[hit.segment.id]
+    return more
