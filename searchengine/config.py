@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
@@ -22,13 +22,14 @@ class Settings:
     """What holds for a whole process.
 
     ``library`` is the folder everything is kept in; ``encoder`` None is the collection's own, or
-    the default one for a new collection.
+    the default one for a new collection; ``api_key`` is shown to a server that is asked.
     """
 
     library: Path
     collection: str = "default"
     encoder: str | None = None
     device: str = "auto"
+    api_key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
@@ -36,11 +37,12 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """``SEARCHENGINE_LIBRARY``, ``_COLLECTION``, ``_ENCODER`` and ``_DEVICE``; empty is unset.
+        """``SEARCHENGINE_LIBRARY``, ``_COLLECTION``, ``_ENCODER``, ``_DEVICE`` and ``_API_KEY``;
+        empty is unset.
 
         Raises ConfigError for a value that cannot be.
         """
-        names = ("library", "collection", "encoder", "device")
+        names = ("library", "collection", "encoder", "device", "api_key")
         given = {name: environ.get(_PREFIX + name.upper(), "") for name in names}
         library = given.pop("library")
         return cls(

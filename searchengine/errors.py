@@ -23,6 +23,7 @@
         ItemNotFound             no item of that id
         EmptyQuery
         InvalidFilter            the filter does not parse; says where
+      ServerError                a server cannot be reached, refuses, is busy or fails
 """
 
 from __future__ import annotations
@@ -132,3 +133,19 @@ class InvalidFilter(QueryError):
         self.text = text
         self.position = position
         self.reason = reason
+
+
+class ServerError(SearchEngineError):
+    """A server cannot be reached, refuses, is busy or fails.
+
+    ``server`` is where it is, ``status`` that of its answer, None without one.
+    """
+
+    def __init__(self, server: str, reason: str, status: int | None = None) -> None:
+        super().__init__(f"{server}: {reason}")
+        self.server = server
+        self.reason = reason
+        self.status = status
+
+    def __reduce__(self) -> tuple[type[ServerError], tuple[str, str, int | None]]:
+        return type(self), (self.server, self.reason, self.status)

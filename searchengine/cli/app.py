@@ -35,6 +35,7 @@ from searchengine.errors import (
     MediaError,
     QueryError,
     SearchEngineError,
+    ServerError,
     StoreError,
 )
 
@@ -46,7 +47,7 @@ Exit codes:
  3  a query file is missing or cannot be read
  4  the model failed
  5  the library failed, or has problems
- 6  the system failed: disk, memory, installation
+ 6  the system failed: disk, memory, installation, a server
 70  a defect of this program; 130 interrupted; 141 nobody reads the pipe
 """
 
@@ -57,6 +58,7 @@ EXIT_CODES: dict[type[Exception], int] = {
     MediaError: 3,
     EncoderError: 4,
     StoreError: 5,
+    ServerError: 6,
     OSError: 6,
     MemoryError: 6,
 }

@@ -24,10 +24,10 @@ collections = typer.Typer(help="Make, list and drop collections.", no_args_is_he
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 
-def status(ctx: typer.Context, as_json: opt.AsJson = False) -> None:
+def status(ctx: typer.Context, server: opt.Server = None, as_json: opt.AsJson = False) -> None:
     """Show every collection: what is in it, how it is searched, what it takes on disk."""
-    with session_of(ctx).engine() as engine:
-        found = engine.status()
+    with session_of(ctx).door(server) as door:
+        found = door.status()
     if as_json:
         write_json([asdict(each) for each in found])
         return

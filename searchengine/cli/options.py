@@ -34,6 +34,14 @@ Device = Annotated[
     Literal["auto", "cpu", "cuda"] | None,
     typer.Option(help="Where the model runs.", show_default="$SEARCHENGINE_DEVICE, or auto"),
 ]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Ask `searchengine serve` there, showing $SEARCHENGINE_API_KEY if it is set.",
+        show_default="the library on this disk",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")]
 

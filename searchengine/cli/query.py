@@ -69,6 +69,7 @@ def query(
     collection: opt.Collection = None,
     encoder: opt.EncoderName = None,
     device: opt.Device = None,
+    server: opt.Server = None,
 ) -> None:
     """Find what is nearest to words, files and items, in any modality; parts add up.
 
@@ -76,6 +77,8 @@ def query(
     """
     form = _format(as_json, as_jsonl, as_csv, as_paths, as_zero)
     _may_open(open_best)
+    if server and (encoder or device):
+        raise typer.BadParameter("--encoder and --device are the server's to choose")
     asked = asked_for(
         {
             "text": [*([words] if words is not None else []), *(text or ())],
@@ -100,8 +103,8 @@ def query(
     )
     ranking = _ranking(to, where, path, k, offset, group, score, min_score, exact, explained)
     session = session_of(ctx).using(collection, encoder, device)
-    with stdin_read(asked) as read, session.engine() as engine:
-        result = engine.search(**read.keywords(), **ranking, mode=mode, hybrid=hybrid)
+    with stdin_read(asked) as read, session.door(server) as door:
+        result = door.search(**read.keywords(), **ranking, mode=mode, hybrid=hybrid)
     _answer(result, asked.parts(), form, open_best)
 
 
@@ -125,13 +128,14 @@ def similar(
     as_zero: opt.HitsZero = False,
     open_best: opt.Open = False,
     collection: opt.Collection = None,
+    server: opt.Server = None,
 ) -> None:
     """Find what is nearest to an item of the collection, without that item."""
     form = _format(as_json, as_jsonl, as_csv, as_paths, as_zero)
     _may_open(open_best)
     ranking = _ranking(to, where, path, k, offset, group, score, min_score, exact, explained)
-    with session_of(ctx).using(collection).engine() as engine:
-        result = engine.similar(item_id, **ranking)
+    with session_of(ctx).using(collection).door(server) as door:
+        result = door.similar(item_id, **ranking)
     _answer(result, Asked(like=(item_id,)).parts(), form, open_best)
 
 
@@ -139,11 +143,12 @@ def show(
     ctx: typer.Context,
     item_id: ItemId,
     collection: opt.Collection = None,
+    server: opt.Server = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Show what is kept of one item: its file, its metadata, its segments."""
-    with session_of(ctx).using(collection).engine() as engine:
-        item, segments = engine.show(item_id)
+    with session_of(ctx).using(collection).door(server) as door:
+        item, segments = door.show(item_id)
     write_json(item_dict(item, segments)) if as_json else _show_item(item, segments)
 
 

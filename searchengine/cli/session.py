@@ -11,6 +11,7 @@ from searchengine.config import Settings
 from searchengine.media.options import MediaOptions
 
 if TYPE_CHECKING:
+    from searchengine.client import Client
     from searchengine.engine import Engine
 
 
@@ -27,6 +28,15 @@ class Session:
         flags = {"collection": collection, "encoder": encoder, "device": device}
         given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
         return Session(replace(self.settings, **given))
+
+    def door(self, server: str | None) -> Engine | Client:
+        """The library on this disk, or the server at that URL, to be asked alike."""
+        if server is None:
+            return self.engine()
+        from searchengine.client import Client
+
+        settings = self.settings
+        return Client(server, api_key=settings.api_key, collection=settings.collection)
 
     def engine(self, options: MediaOptions | None = None) -> Engine:
         """Open the library. Imported here: the engine loads FAISS, and `--help` must not."""

@@ -30,13 +30,19 @@ def test_importing_the_package_loads_neither_torch_nor_faiss_nor_sql() -> None:
     assert not heavy & loaded_by("import searchengine")
 
 
+def test_a_client_loads_no_engine_no_decoder_and_no_server() -> None:
+    loaded = loaded_by("from searchengine import AsyncClient, Client; Client('http://x').close()")
+    local = {"torch", "faiss", "sqlalchemy", "onnxruntime", "scipy", "av", "PIL", "soundfile"}
+    assert not (local | {"fastapi", "pydantic", "starlette", "uvicorn"}) & loaded
+
+
 def test_an_engine_and_its_library_need_no_torch(tmp_path: Path) -> None:
     statement = f"from searchengine import Engine; Engine({str(tmp_path)!r}).close()"
     assert not {"torch", "onnxruntime"} & loaded_by(statement)
 
 
 def test_the_public_names_are_these() -> None:
-    assert searchengine.__all__ == ["Engine"]
+    assert searchengine.__all__ == ["AsyncClient", "Client", "Engine"]
     assert all(hasattr(searchengine, name) for name in searchengine.__all__)
     with pytest.raises(AttributeError, match="Motor"):
         _ = searchengine.Motor

@@ -1,0 +1,291 @@
+"""What can be done with a server: each method once, as steps, for both clients.
+
+Names, keywords and results are those of ``Engine``; a test compares them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from searchengine.client import answers
+from searchengine.client.parts import Parts, parts_of
+from searchengine.client.steps import Call, Pause, Steps, method
+from searchengine.client.trying import answer_of
+from searchengine.errors import QueryError, ServerError
+from searchengine.media.files import check_file
+from searchengine.query.given import Given
+from searchengine.types import (
+    Collection,
+    CollectionStatus,
+    EncoderInfo,
+    Facets,
+    FloatArray,
+    IndexReport,
+    MediaItem,
+    Modality,
+    Progress,
+    SearchResult,
+    Segment,
+)
+
+if TYPE_CHECKING:
+    from searchengine.media.outline import Cutting
+
+#: How often a job is looked at; its worker says something every second.
+LOOK_S = 0.5
+
+#: Items that are asked for at once.
+PAGE = 1_000
+
+
+class Methods:
+    """Of one collection. What goes wrong is raised as an Engine would; what is the server's own
+    trouble is a ServerError."""
+
+    def __init__(self, server: str, collection: str, retries: int) -> None:
+        self._server = server
+        self._here = f"/v1/collections/{quote(collection, safe='')}"
+        self._name = collection
+        self._retries = retries
+
+    # -- asking
+
+    def _search(
+        self,
+        /,
+        *,
+        like: int | Sequence[int] | None = None,
+        weights: Mapping[str, float] | None = None,
+        negative: Mapping[str, Given] | None = None,
+        targets: Sequence[str] | None = None,
+        k: int = 10,
+        offset: int = 0,
+        filter: str | None = None,
+        path: str | None = None,
+        group_by: str = "item",
+        score: str = "calibrated",
+        mode: str = "sum",
+        min_score: float | None = None,
+        exact: bool = False,
+        explain: bool = False,
+        hybrid: bool = False,
+        **parts: Given,
+    ) -> Steps[SearchResult]:
+        """See ``Engine.search``. Files are of this machine, and sent; media that is decoded
+        already cannot be."""
+        how = {
+            "targets": list(targets) if targets else None,
+            "k": k,
+            "offset": offset,
+            "filter": filter,
+            "path": path,
+            "group_by": group_by,
+            "score": score,
+            "mode": mode,
+            "min_score": min_score,
+            "exact": exact,
+            "explain": explain,
+            "hybrid": hybrid,
+        }
+        asked = parts_of(parts, weights, negative, like)
+        return answers.result((yield from self._ask("search", asked, how)))
+
+    search = method(_search)
+
+    @method
+    def similar(self, /, item_id: int, *, k: int = 10, **how: Any) -> Steps[SearchResult]:
+        """See ``Engine.similar``."""
+        return (yield from self._search(like=item_id, k=k, **how))
+
+    @method
+    def embed(self, /, **part: Given) -> Steps[FloatArray]:
+        """See ``Engine.embed``."""
+        if len(part) != 1:
+            raise QueryError("embed takes exactly one part, such as image='x.jpg'")
+        asked = parts_of(part)
+        return answers.vector((yield from self._ask("embed", asked, {})))
+
+    # -- looking
+
+    @method
+    def items(
+        self, *, filter: str | None = None, path: str | None = None, after: int = 0, limit: int = 50
+    ) -> Steps[list[MediaItem]]:
+        """See ``Engine.items``; more than a thousand are asked for a page at a time."""
+        found: list[MediaItem] = []
+        while limit > 0:
+            params = {"after": after, "limit": min(limit, PAGE)} | _given(filter=filter, path=path)
+            page = yield from self._get("/items", params)
+            found += map(answers.item, page["items"])
+            limit -= len(page["items"])
+            if page["next"] is None:
+                break
+            after = page["next"]
+        return found
+
+    @method
+    def show(self, item_id: int) -> Steps[tuple[MediaItem, tuple[Segment, ...]]]:
+        """See ``Engine.show``."""
+        document = yield from self._get(f"/items/{item_id}")
+        return answers.item(document), answers.segments(document)
+
+    @method
+    def facets(self, *, filter: str | None = None) -> Steps[Facets]:
+        """See ``Engine.facets``."""
+        return answers.facets((yield from self._get("/facets", _given(filter=filter))))
+
+    @method
+    def roots(self) -> Steps[tuple[str, ...]]:
+        """See ``Engine.roots``."""
+        return tuple((yield from self._get(""))["roots"])
+
+    @method
+    def status(self) -> Steps[tuple[CollectionStatus, ...]]:
+        """See ``Engine.status``."""
+        found = yield from self._json(Call("GET", "/v1/collections", repeatable=True))
+        return tuple(map(answers.collection_status, found["collections"]))
+
+    @method
+    def models(self) -> Steps[tuple[EncoderInfo, ...]]:
+        """Encoders that the server knows, with the licences of their weights."""
+        found = yield from self._json(Call("GET", "/v1/models", repeatable=True))
+        return tuple(map(answers.model, found["models"]))
+
+    # -- changing
+
+    @method
+    def index(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        modality: Modality | str | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        prune: bool = False,
+        workers: int | None = None,
+        cutting: Cutting | None = None,
+        soundtrack: bool = True,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> Steps[IndexReport]:
+        """See ``Engine.index``: files and folders **of the server**, below its registered roots.
+
+        It is a job of the server, which is waited for; an interrupt, or an error of
+        ``on_progress``, cancels it, and keeps what was finished.
+        """
+        wanted = {
+            "collection": self._name,
+            "paths": [str(Path(path).absolute()) for path in paths],
+            "modality": modality,
+            "include": list(include),
+            "exclude": list(exclude),
+            "prune": prune,
+            "workers": workers,
+            "cutting": asdict(cutting) if cutting else None,
+            "soundtrack": soundtrack,
+        }
+        job = yield from self._json(Call("POST", "/v1/jobs", body=wanted))
+        return (yield from self._finished(job, on_progress))
+
+    @method
+    def add(
+        self,
+        path: str | Path,
+        *,
+        modality: Modality | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Steps[MediaItem]:
+        """Send a file of this machine, to be kept by the server and indexed at once.
+
+        Raises MediaError when it cannot be.
+        """
+        check_file(Path(path))
+        fields = _given(modality=modality, metadata=json.dumps(metadata) if metadata else None)
+        call = Call("POST", f"{self._here}/items", fields=fields, files={"file": Path(path)})
+        return answers.item((yield from self._json(call)))
+
+    @method
+    def describe(self, item_id: int, metadata: Mapping[str, Any]) -> Steps[MediaItem]:
+        """See ``Engine.describe``."""
+        body = {"metadata": dict(metadata)}
+        call = Call("PATCH", f"{self._here}/items/{item_id}", body=body)
+        return answers.item((yield from self._json(call)))
+
+    @method
+    def delete(
+        self, *, ids: Sequence[int] = (), path: str | None = None, dry_run: bool = False
+    ) -> Steps[int]:
+        """See ``Engine.delete``; a file that was sent to the server goes with its item."""
+        body = {"ids": list(ids), "path": path, "dry_run": dry_run}
+        call = Call("POST", f"{self._here}/items:delete", body=body, repeatable=dry_run)
+        return int((yield from self._json(call))["items"])
+
+    # -- collections
+
+    @method
+    def collection(self) -> Steps[Collection]:
+        """See ``Engine.collection``."""
+        return answers.collection((yield from self._get("")))
+
+    @method
+    def collections(self) -> Steps[tuple[Collection, ...]]:
+        """See ``Engine.collections``."""
+        found = yield from self._json(Call("GET", "/v1/collections", repeatable=True))
+        return tuple(map(answers.collection, found["collections"]))
+
+    @method
+    def create_collection(self, name: str, encoder: str | None = None) -> Steps[Collection]:
+        """See ``Engine.create_collection``."""
+        call = Call("POST", "/v1/collections", body={"name": name, "encoder": encoder})
+        return answers.collection((yield from self._json(call)))
+
+    @method
+    def drop_collection(self, name: str) -> Steps[None]:
+        """See ``Engine.drop_collection``; files that were sent to it go."""
+        path = f"/v1/collections/{quote(name, safe='')}"
+        yield from answer_of(Call("DELETE", path), self._retries)
+
+    # -- inside
+
+    def _ask(self, route: str, asked: Parts, how: Mapping[str, Any]) -> Steps[Any]:
+        """Asking changes nothing."""
+        body, path = {"query": asked.query, **how}, f"{self._here}/{route}"
+        if not asked.files:
+            return (yield from self._json(Call("POST", path, body=body, repeatable=True)))
+        fields = {"request": json.dumps(body)}
+        call = Call("POST", path, fields=fields, files=asked.files, repeatable=True)
+        return (yield from self._json(call))
+
+    def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Steps[Any]:
+        call = Call("GET", self._here + path, params=params or {}, repeatable=True)
+        return (yield from self._json(call))
+
+    def _json(self, call: Call) -> Steps[Any]:
+        response = yield from answer_of(call, self._retries)
+        return response.json()
+
+    def _finished(self, job: Any, on_progress: Callable[[Progress], None]) -> Steps[IndexReport]:
+        """The report of a job, when it is over."""
+        place = f"/v1/jobs/{job['id']}"
+        try:
+            while job["state"] in ("queued", "running"):
+                yield Pause(LOOK_S)
+                job = yield from self._json(Call("GET", place, repeatable=True))
+                on_progress(answers.progress(job["progress"]))
+        except (GeneratorExit, ServerError):  # nobody goes on; or the server does, unseen
+            raise
+        except BaseException:
+            yield Call("DELETE", place)
+            raise
+        if job["state"] != "done":
+            said = job["error"] or "it was cancelled"
+            raise ServerError(self._server, f"index job {job['id']}: {said}")
+        return answers.report(job["report"])
+
+
+def _given(**params: Any) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}
