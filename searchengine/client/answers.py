@@ -24,6 +24,7 @@ from searchengine.types import (
     IndexStatus,
     MediaItem,
     Modality,
+    OperatingPoint,
     PartMatch,
     Progress,
     SearchResult,
@@ -78,10 +79,7 @@ def collection(document: Document) -> Collection:
 
 
 def collection_status(document: Document) -> CollectionStatus:
-    indexes = tuple(
-        _made(IndexStatus, share, modality=Modality(name))
-        for name, share in document["modalities"].items()
-    )
+    indexes = tuple(_index(name, share) for name, share in document["modalities"].items())
     return _made(
         CollectionStatus,
         document,
@@ -103,6 +101,13 @@ def report(document: Document) -> IndexReport:
 
 def progress(document: Document) -> Progress:
     return _made(Progress, document)
+
+
+def _index(modality: str, document: Document) -> IndexStatus:
+    points = tuple(
+        _made(OperatingPoint, each, asked=Modality(each["asked"])) for each in document["points"]
+    )
+    return _made(IndexStatus, document, modality=Modality(modality), points=points)
 
 
 def _hit(document: Document) -> Hit:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from searchengine.store.jobs import JobState
-from searchengine.types import Modality
+from searchengine.types import Modality, OperatingPoint
 
 
 class Document(BaseModel):
@@ -141,6 +141,7 @@ class ShareOut(Document):
     delta: int
     tombstones: int
     size_bytes: int
+    points: list[OperatingPoint]
 
 
 class CollectionOut(Document):
