@@ -1,6 +1,7 @@
 """Weights of the released names and sizes that have learnt nothing, prepared as real ones are.
 
-    python scripts/random_weights.py FOLDER      # 7.2 GB
+    python scripts/random_weights.py FOLDER             # 7.2 GB
+    python scripts/random_weights.py FOLDER text vision # of these towers alone
 
 They take as long, and as much memory, as the real ones; what they find means nothing.
 """
@@ -61,4 +62,4 @@ def stored(value: Tensor, precision: str) -> Tensor:
 
 
 if __name__ == "__main__":
-    random_weights(Path(sys.argv[1]), ImageBindConfig.huge())
+    random_weights(Path(sys.argv[1]), ImageBindConfig.huge(), sys.argv[2:] or TOWERS)

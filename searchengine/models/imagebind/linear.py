@@ -8,6 +8,7 @@ for 480 MB of bfloat16 matrices on two cores. ``lay_out`` does it once, and ``qu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -17,6 +18,9 @@ from torch.nn import functional
 #: Largest whole number that stands for a weight.
 WEIGHT_STEPS = 127
 
+#: Up to so many rows, reading the matrix costs more than multiplying it twice.
+FEW_ROWS = 32
+
 #: In place of the length of a step where everything is 0.
 SMALLEST = 1e-12
 
@@ -25,31 +29,53 @@ class Int8Matrix:
     """A matrix (o, i) in 8 bits, each row with a scale of its own; the rows of x likewise.
 
     Rows are quantised when they come (dynamic quantisation of every token), so no data is needed
-    beforehand and one large token does not coarsen the others. ``steps`` is the largest whole
-    number of an activation, which oneDNN wants without a sign: 63 where the processor has no VNNI,
-    whose older instruction adds two products in 16 bits, which larger ones would overflow.
+    beforehand and one large token does not coarsen the others. Few rows, whose cost is reading the
+    matrix, come in two parts, the second what the first leaves over: then only the matrix is
+    rounded. ``steps`` is the largest whole number of a row, which oneDNN wants without a sign: 63
+    where the processor has no VNNI, whose older instruction adds two products in 16 bits, which
+    larger ones would overflow.
     """
 
     def __init__(self, weight: Tensor, steps: int) -> None:
         weight = weight.detach().float()
-        self._steps, self._zero = steps, steps + 1
+        self._steps = steps
+        self._middle = torch.tensor(steps + 1.5)  # whole numbers are cut, not rounded
         self._scales = weight.abs().amax(1).clamp(min=SMALLEST) / WEIGHT_STEPS
         self._zeros = torch.zeros(len(weight), dtype=torch.int32)
         whole = (weight / self._scales[:, None]).round().to(torch.int8)
         self._blocks = torch.ops.onednn.qlinear_prepack(whole, None)
 
     def multiply(self, x: Tensor, bias: Tensor | None, *, gelu: bool) -> Tensor:
-        """As ``linear``, of x (..., i); float32 inside, the type of x outside."""
-        rows = x.flatten(0, -2).float()
-        scales = rows.abs().amax(1, keepdim=True).clamp(min=SMALLEST) / self._steps
-        whole = (rows / scales).round_().add_(self._zero).to(torch.uint8)
-        product = torch.ops.onednn.qlinear_pointwise(
-            whole, 1.0, self._zero, self._blocks, self._scales, self._zeros, None,
-            1.0, 0, torch.float32, "none", [], "",
-        )  # fmt: skip
-        product = product * scales if bias is None else torch.addcmul(bias.float(), product, scales)
+        """As ``linear``, of x (..., i), in its type."""
+        rows = x.flatten(0, -2)
+        scales = torch.linalg.vector_norm(rows, math.inf, dim=1, keepdim=True, dtype=torch.float32)
+        scales = scales.clamp_(min=SMALLEST) / self._steps
+        product = (
+            self._exactly(rows / scales) if len(rows) <= FEW_ROWS else self._times(rows, scales)
+        )
+        scales = scales.to(product.dtype)
+        product = product * scales if bias is None else torch.addcmul(bias, product, scales)
         product = functional.gelu(product) if gelu else product
         return product.to(x.dtype).view(*x.shape[:-1], -1)
+
+    def _times(self, rows: Tensor, scales: Tensor) -> Tensor:
+        whole = torch.addcmul(self._middle, rows, scales.reciprocal()).to(torch.uint8)
+        return self._product(whole, rows.dtype)
+
+    def _exactly(self, rows: Tensor) -> Tensor:
+        """``rows`` in steps, float32."""
+        whole = rows.round()
+        rest = (rows - whole) * (2 * self._steps)
+        parts = (torch.cat([whole, rest]) + self._middle).to(torch.uint8)
+        first, second = self._product(parts, torch.float32).chunk(2)
+        return torch.add(first, second, alpha=1 / (2 * self._steps))
+
+    def _product(self, whole: Tensor, dtype: torch.dtype) -> Tensor:
+        product: Tensor = torch.ops.onednn.qlinear_pointwise(
+            whole, 1.0, self._steps + 1, self._blocks, self._scales, self._zeros, None,
+            1.0, 0, dtype, "none", [], "",
+        )  # fmt: skip
+        return product
 
 
 def linear(
