@@ -138,7 +138,7 @@ FIRST_TEXT = """
 from pathlib import Path
 from searchengine.encoders.imagebind import ImageBindEncoder
 from searchengine.types import Modality
-encoder = ImageBindEncoder(Path(sys.argv[1]))
+encoder = ImageBindEncoder(Path(sys.argv[1]), device="cpu")
 encoder.encode([encoder.preprocess("a photo of a dog", Modality.TEXT)], Modality.TEXT)
 """
 
