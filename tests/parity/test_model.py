@@ -117,6 +117,10 @@ def test_scales_and_mask_may_be_left_out(state: dict[str, torch.Tensor]) -> None
             lambda s: s.update({"modality_heads.text.proj.1.weight": torch.zeros(3, 48)}),
             r"1 misshapen: modality_heads\.text\.proj\.1\.weight \(3, 48\) instead of \(40, 48\)",
         ),
+        (
+            lambda s: s.update({"modality_heads.text.proj.0.bias": torch.zeros(48).long()}),
+            r"1 not of real numbers: modality_heads\.text\.proj\.0\.bias torch\.int64",
+        ),
     ],
 )
 def test_weights_that_do_not_fit_are_refused_by_name(

@@ -68,7 +68,7 @@ def load_state(model: ImageBind, state: Mapping[str, Tensor], source: str = "wei
     """Put ``state`` into a model, which may be on the meta device: tensors are taken, not copied.
 
     Constants that ``state`` lacks get their published values. Raises CheckpointError naming the
-    keys that are missing, foreign or misshapen; then nothing has changed.
+    keys that are missing, foreign, misshapen or not real numbers; then nothing has changed.
     """
     check_keys(model, state, source)
     ours = model.state_dict()
@@ -86,7 +86,17 @@ def check_keys(model: ImageBind, state: Mapping[str, Tensor], source: str) -> No
         for key in ours.keys() & state.keys()
         if ours[key].shape != state[key].shape
     )
-    problems = {"missing": missing, "foreign": foreign, "misshapen": misshapen}
+    whole = sorted(
+        f"{key} {state[key].dtype}"
+        for key in ours.keys() & state.keys()
+        if not state[key].is_floating_point()
+    )
+    problems = {
+        "missing": missing,
+        "foreign": foreign,
+        "misshapen": misshapen,
+        "not of real numbers": whole,
+    }
     said = [f"{len(keys)} {what}: {_listed(keys)}" for what, keys in problems.items() if keys]
     if said:
         raise CheckpointError(f"{source}: does not fit this model; " + "; ".join(said))

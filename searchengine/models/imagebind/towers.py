@@ -23,8 +23,8 @@ AT_ONCE = {"cpu": 8, "cuda": 128}
 #: A text is short: its cost is reading the weights, whatever the batch.
 TEXTS_AT_ONCE = {"cpu": 64, "cuda": 1024}
 
-#: How torch words it when the CPU's memory is out; a GPU has an error of its own.
-CPU_MEMORY_OUT = "not enough memory"
+#: In torch's words, whatever the system, when the CPU's memory is out; a GPU has its own error.
+CPU_MEMORY_OUT = "DefaultCPUAllocator"
 
 
 class Towers:
@@ -63,7 +63,7 @@ class Towers:
             most = self._most.setdefault(tower, self._at_once(tower))
             try:
                 done.append(self._embed(model, tower, x[:most]))
-            except RuntimeError as error:  # torch.OutOfMemoryError is one
+            except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is one
                 self._halve(tower, min(most, len(x)), error)
             else:
                 x = x[most:]
@@ -119,8 +119,9 @@ class Towers:
     def _at_once(self, tower: str) -> int:
         return (TEXTS_AT_ONCE if tower == "text" else AT_ONCE)[self.device.type]
 
-    def _halve(self, tower: str, tried: int, error: RuntimeError) -> None:
-        is_memory = isinstance(error, torch.OutOfMemoryError) or CPU_MEMORY_OUT in str(error)
+    def _halve(self, tower: str, tried: int, error: Exception) -> None:
+        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        is_memory = known or CPU_MEMORY_OUT in str(error)
         if not is_memory:
             raise error
         if tried == 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -221,11 +223,40 @@ def test_when_memory_runs_out_half_as_many_are_taken(
         towers.embed("imu", x)
 
 
+LIMITED = """
+import resource, sys
+from pathlib import Path
+import torch
+from searchengine.models.imagebind import towers
+from tests.small_release import SMALL
+
+torch.set_num_threads(1)
+towers.AT_ONCE["cpu"] = 64
+few = towers.Towers(Path(sys.argv[1]), SMALL, "cpu", "fp32")
+x = torch.randn(64, 3, 224, 224)
+right = torch.cat([few.embed("vision", one[None]) for one in x])
+spare = 60_000_000  # of which 64 pictures, cut into patches, would take 77
+taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + spare, taken + spare))
+assert torch.allclose(few.embed("vision", x), right, atol=1e-5)
+print(few._most["vision"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_real_lack_of_memory_halves_the_batch_too(folder: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) < 64
+
+
 def test_one_that_is_too_large_alone_is_an_error_with_a_way_out(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     towers = Towers(folder, SMALL, "cpu")
-    allocator = RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
+    allocator = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
     monkeypatch.setattr(towers, "_embed", lambda *_: (_ for _ in ()).throw(allocator))
     with pytest.raises(EncoderError, match="not enough memory for the imu tower"):
         towers.embed("imu", torch.randn(2, 6, 2000))
