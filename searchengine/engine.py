@@ -248,7 +248,7 @@ class Engine:
         return self._open().catalog.items(self.collection(), wanted, after, limit)
 
     def facets(self, *, filter: str | None = None) -> Facets:
-        """What items there are: how many of each modality, and of the commonest metadata."""
+        """What there is: how many items by each modality, and with the commonest metadata."""
         wanted = build_query((), filter=filter).where
         return self._open().catalog.facets(self.collection(), wanted)
 

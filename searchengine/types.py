@@ -435,7 +435,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """How many items there are of each modality, and with each value of the commonest fields."""
+    """How many items can be found by each modality, and have each value of the commonest fields."""
 
     modalities: dict[Modality, int]
     fields: dict[str, tuple[tuple[str, int], ...]]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
@@ -24,6 +25,15 @@ WEB = Path(__file__).with_name("web")
 THREADS = 64
 
 
+class Modules(StaticFiles):
+    """The page's files; asked for anew each time, so that none is older than another."""
+
+    def file_response(self, *given: Any, **named: Any) -> Response:
+        response = super().file_response(*given, **named)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
 def create_app(settings: ServerSettings) -> FastAPI:
     """One library, served. Models load in the background; ``/readyz`` says when."""
     house = House(settings)
@@ -40,7 +50,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     problems.install(app)
     for room in (search, previews, items, library, jobs, presence):
         app.include_router(room.router)
-    app.mount("/static", StaticFiles(directory=WEB), name="static")
+    app.mount("/static", Modules(directory=WEB), name="static")
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:

@@ -172,7 +172,7 @@ class CollectionsOut(Document):
 
 
 class FacetsOut(Document):
-    """How many items there are of each modality, and with each of the commonest values."""
+    """How many items can be found by each modality, and have each of the commonest values."""
 
     modality: dict[Modality, int]
     fields: dict[str, list[tuple[str, int]]]

@@ -221,11 +221,17 @@ class Catalog:
             return json.loads(found) if found else {}
 
     def facets(self, collection: Collection, condition: Condition | None) -> Facets:
-        """Of fields with few values, the commonest, each with its commonest values."""
+        """Of fields with few values, the commonest, each with its commonest values. An item counts
+        for each modality that it can be found by: a film with sound is found by both."""
         mine = [ItemRow.collection_id == collection.id]
         if condition is not None:
             mine.append(compile_condition(condition))
-        kinds = select(ItemRow.modality, func.count()).where(*mine).group_by(ItemRow.modality)
+        kinds = (
+            select(SegmentRow.modality, func.count(SegmentRow.item_id.distinct()))
+            .join(ItemRow, ItemRow.id == SegmentRow.item_id)
+            .where(*mine)
+            .group_by(SegmentRow.modality)
+        )
         values = (
             select(FieldRow.name, FieldRow.text, func.count())
             .where(FieldRow.item_id.in_(select(ItemRow.id).where(*mine)))

@@ -96,7 +96,7 @@ def facets(
     request: Request,
     filter: Annotated[str | None, Query(max_length=5_000)] = None,
 ) -> Json:
-    """How many items there are of each modality, and with each of the commonest values."""
+    """How many items can be found by each modality, and have each of the commonest values."""
     found = engine_of(request, collection).facets(filter=filter)
     return Json({"modality": found.modalities, "fields": found.fields})
 

@@ -112,8 +112,10 @@ export function follow(id, tell) {
 
 export const isOver = (job) => ["done", "failed", "cancelled"].includes(job.state);
 
-export function upload(file) {
+/** `modality` empty: the file's name says what it is. */
+export function upload(file, modality) {
   const form = new FormData();
+  if (modality) form.set("modality", modality);
   form.set("file", file, file.name);
   return call(`${base}/items`, { method: "POST", body: form });
 }

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { iconButton, icon, make } from "./element.js";
 import { explanation } from "./explain.js";
-import { acting, passage, seen } from "./hits.js";
+import { SMALL_PX, acting, passage, seen } from "./hits.js";
 import { KINDS, bytes, clock, fileName, titleOf } from "./kinds.js";
 import { hush, when } from "./player.js";
 
@@ -75,7 +75,16 @@ function large(hit, title) {
     picture.addEventListener("error", () => picture.replaceWith(seen(hit, title, LARGE_PX)), { once: true });
     return picture;
   }
-  return seen(hit, title, LARGE_PX);
+  const large = seen(hit, title, LARGE_PX);
+  return large.tagName === "IMG" ? sharper(large, hit) : large;
+}
+
+/** The card's picture, which is there already, until the large one is. */
+function sharper(picture, hit) {
+  const large = make("img", { src: picture.src });
+  picture.src = api.sized(hit.preview_url, SMALL_PX);
+  large.addEventListener("load", () => { picture.src = large.src; }, { once: true });
+  return picture;
 }
 
 function act(hit, title) {

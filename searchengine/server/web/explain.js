@@ -12,6 +12,7 @@ export function nearness(hit) {
   }
   const share = 100 * hit.percentile;
   if (share >= 99.95) return `Nearer than nearly all ${many}`;
+  if (share < 1) return `Farther than nearly all ${many}`;
   return `Nearer than ${share >= 99 ? (Math.floor(share * 10) / 10).toFixed(1) : Math.floor(share)} % of ${many}`;
 }
 

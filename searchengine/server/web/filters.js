@@ -61,8 +61,7 @@ function draw(all, left) {
 }
 
 function kinds(all, left) {
-  const total = Object.values(left).reduce((sum, one) => sum + one, 0);
-  const everything = pill("All", total, !state.targets.length, null, () => []);
+  const everything = pill("All", null, !state.targets.length, null, () => []);
   const each = NAMES.filter((kind) => all[kind]).map((kind) => {
     const on = state.targets.includes(kind);
     return pill(KINDS[kind].title, left[kind] || 0, on, kind, () => (on
@@ -79,7 +78,8 @@ function pill(name, number, on, kind, targets) {
       changed();
       by("kinds").querySelector(`[data-kind="${kind || "all"}"]`)?.focus();
     },
-  }, kind ? icon(kind) : null, name, make("span", { class: "count", textContent: number.toLocaleString("en") }));
+  }, kind ? icon(kind) : null, name,
+  number === null ? null : make("span", { class: "count", textContent: number.toLocaleString("en") }));
 }
 
 function field(name, values, left, shown) {

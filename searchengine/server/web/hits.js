@@ -7,7 +7,7 @@ import { KINDS, NAMES, fileName, titleOf } from "./kinds.js";
 import { film, sound, when } from "./player.js";
 import { searchedWords } from "./query.js";
 
-const SMALL_PX = 480;
+export const SMALL_PX = 480;
 
 /** What a card's buttons do; set once by the page: open, only, toward, away. */
 export const acting = {};

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { icon, make } from "./element.js";
 import { KINDS, NAMES, counted, titleOf } from "./kinds.js";
+import { wave } from "./player.js";
 
 /** Samples of each kind: enough to see what there is, few enough for one screen. */
 const EACH = 2;
@@ -56,9 +57,7 @@ async function look(item, frame) {
     return frame.append(make("q", { textContent: words.slice(0, 240) }));
   }
   if (item.modality === "audio") {
-    const wave = make("span", { class: "wave" });
-    wave.style.maskImage = `url(${JSON.stringify(preview)})`;
-    return frame.append(wave);
+    return frame.append(wave(preview));
   }
   const picture = make("img", { src: preview, alt: "", loading: "lazy" });
   picture.addEventListener("error", () => picture.replaceWith(icon(item.modality)), { once: true });

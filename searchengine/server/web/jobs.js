@@ -8,20 +8,25 @@ import { state } from "./state.js";
 /** Failures shown at once; the rest behind a button. */
 const SHOWN = 50;
 let follows = [];
+let sending = () => {};
 
 export function leave() {
   follows.forEach((stop) => stop());
   follows = [];
 }
 
-/** Fills `place` with the library of `collections`; `changed()` when something was indexed. */
-export async function show(place, collections, changed) {
+/** Add files that were dropped on this page. */
+export const send = (files) => sending([...files]);
+
+/** Fills `place` with the library of `collections`; `refresh()` gives them anew. */
+export async function show(place, collections, refresh) {
   leave();
   place.className = "library";
   place.removeAttribute("aria-busy");
   const list = make("ul", { class: "jobs", "aria-label": "Index runs" });
-  place.replaceChildren(make("h1", { textContent: "Library" }),
-    make("div", { class: "collections" }, collections.map(card)));
+  const cards = make("div", { class: "collections" }, shelf(collections));
+  const changed = async () => cards.replaceChildren(...shelf(await refresh()));
+  place.replaceChildren(make("h1", { textContent: "Library" }), cards);
   const roots = await api.roots().then((found) => found.roots, () => null);
   if (!place.classList.contains("library")) return;
   if (!roots) return void place.append(byHand());
@@ -37,6 +42,9 @@ function byHand() {
     make("p", {}, "This server does not index over HTTP. On its machine, run ",
       make("code", { textContent: "searchengine index FOLDER" }), "; the page shows what it adds at once."));
 }
+
+const shelf = (collections) => (collections.length ? collections.map(card)
+  : [make("p", { class: "panel soft", textContent: "Nothing is indexed yet." })]);
 
 function card(collection) {
   const kinds = NAMES.filter((kind) => collection.modalities[kind]);
@@ -54,7 +62,7 @@ function indexing(roots, collections, list, changed) {
   const folder = select("folder", roots.map((root) => [root, root]));
   const below = make("input", { id: "below", placeholder: "all of it", autocomplete: "off" });
   const into = select("into", collections.map(({ name }) => [name, name]));
-  const taken = select("taken", [["", "what each file is"], ...NAMES.map((n) => [n, KINDS[n].many])]);
+  const taken = select("taken", kindChoices());
   const prune = make("input", { type: "checkbox", id: "prune" });
   const wrong = make("p", { class: "wrong", role: "alert" });
   const start = async (event) => {
@@ -74,11 +82,14 @@ function indexing(roots, collections, list, changed) {
       + "registered on the server, never from here." }),
     labelled("Folder", folder), labelled("Within it", below),
     labelled("Into", into), labelled("Take files as", taken),
-    make("label", { class: "check" }, prune, "Forget files that are gone"),
-    wrong, make("button", { class: "primary", disabled: !roots.length, textContent: "Index" }),
-    roots.length ? null : make("p", { class: "soft", textContent:
+    make("div", { class: "bar ends" },
+      make("label", { class: "check grow" }, prune, "Forget files that are gone"),
+      make("button", { class: "primary", disabled: !roots.length, textContent: "Index" })),
+    wrong, roots.length ? null : make("p", { class: "soft", textContent:
       "No folder is registered; start the server with --root FOLDER." }));
 }
+
+const kindChoices = () => [["", "what each file is"], ...NAMES.map((n) => [n, KINDS[n].many])];
 
 const joined = (root, below) => (below ? `${root.replace(/\/$/, "")}/${below}` : root);
 
@@ -91,23 +102,32 @@ const labelled = (text, field) =>
 /** Files from this device, kept by the server and indexed at once. */
 function adding(changed) {
   const said = make("ul", { class: "uploads", "aria-live": "polite" });
+  const taken = select("added-as", kindChoices());
+  sending = async (files) => {
+    const lines = files.map((file) => waiting(file, said));
+    for (const [at, file] of files.entries()) await one(file, taken.value, lines[at]);
+    return changed();
+  };
   const field = make("input", {
-    type: "file", id: "upload", multiple: true,
-    onchange: async () => {
-      for (const file of [...field.files]) await one(file, said);
-      field.value = "";
-      changed();
-    },
+    type: "file", class: "hidden", multiple: true,
+    onchange: () => { sending([...field.files]); field.value = ""; },
   });
   return make("div", { class: "panel" }, make("h2", { textContent: "Add files from this device" }),
-    labelled("Files", field), said);
+    make("p", { class: "soft", textContent: "They are kept in the library and can be found at once. "
+      + "Or drop them anywhere on this page." }),
+    make("div", { class: "bar ends" }, labelled("Take them as", taken),
+      make("label", { class: "plain upload" }, icon("file"), "Choose files to add", field)), said);
 }
 
-async function one(file, said) {
+function waiting(file, said) {
   const line = make("li", { textContent: `${file.name} (${bytes(file.size)}): sending…` });
   said.append(line);
+  return line;
+}
+
+async function one(file, modality, line) {
   try {
-    const item = await api.upload(file);
+    const item = await api.upload(file, modality);
     line.textContent = `${file.name}: added as ${KINDS[item.modality].one} ${item.id}`;
   } catch (error) {
     line.textContent = `${file.name}: ${error.message}`;
@@ -134,7 +154,7 @@ const STATES = {
 function draw(job, place) {
   const going = !api.isOver(job);
   const { found = 0, done = 0 } = job.progress || {};
-  place.replaceChildren(
+  place.replaceChildren(...[
     make("div", { class: "bar" },
       make("strong", { textContent: STATES[job.state] || job.state }),
       make("span", { class: "soft grow", textContent: job.paths.join(", ") }),
@@ -144,7 +164,8 @@ function draw(job, place) {
     }) : null,
     make("p", { class: "soft", textContent: counts(job) }),
     job.error ? make("p", { class: "wrong", textContent: job.error }) : null,
-    failures(job.report?.failures || []));
+    failures(job.report?.failures || []),
+  ].filter(Boolean));
 }
 
 function counts({ progress, report }) {

@@ -1,6 +1,7 @@
 // The page as a whole: what happens when, and what is said about it.
 
 import * as api from "./api.js";
+import { whenBrought } from "./arriving.js";
 import * as detail from "./detail.js";
 import { by, icon, iconButton, make } from "./element.js";
 import * as filters from "./filters.js";
@@ -51,8 +52,9 @@ function arrange() {
   by("missing").hidden = !state.missing.length;
   by("missing").textContent = `This search also used ${state.missing.map((n) => `“${n}”`).join(", ")}. `
     + "A link cannot hold files: add it again for the same hits.";
+  by("drop-says").textContent = state.page === "library" ? "Drop to add to the library" : "Drop to search with it";
   parts.show();
-  filters.count();
+  if (collections.some(({ name }) => name === state.collection)) filters.count();
 }
 
 function rest() {
@@ -132,12 +134,14 @@ function fail(error) {
   });
   const hint = ["UnsupportedMedia", "DecodeError"].includes(error.title)
     ? " If its kind was not recognised, choose it beside the file's name above." : "";
+  const hopeless = ["InvalidFilter", "UnsupportedMedia", "DecodeError", "CollectionNotFound", "TooLarge"];
   message(TITLES[error.title] || "That did not work", `${error.message}${hint}`,
-    error.title === "InvalidFilter" ? null : again);
+    hopeless.includes(error.title) ? null : again);
 }
 
 function take(list, modality = null) {
   if (!list.length) return;
+  if (state.page === "library") { jobs.send(list); return; }
   const [files, rest] = [[...list].slice(0, 15), [...list].slice(15)];
   if (rest.length) toast(`Only the first ${files.length} files were taken.`);
   state.words = by("words").value;
@@ -204,24 +208,6 @@ async function copyLink() {
   }
 }
 
-function dragging() {
-  let depth = 0;
-  const over = (now) => { depth = now; document.body.classList.toggle("dragging", depth > 0); };
-  const files = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragenter", (event) => { if (files(event)) over(depth + 1); });
-  addEventListener("dragleave", (event) => { if (files(event)) over(Math.max(0, depth - 1)); });
-  addEventListener("dragover", (event) => { if (files(event)) event.preventDefault(); });
-  addEventListener("drop", (event) => {
-    if (!files(event)) return;
-    event.preventDefault();
-    over(0);
-    take(event.dataTransfer.files);
-  });
-  addEventListener("paste", (event) => {
-    if (event.clipboardData.files.length) { event.preventDefault(); take(event.clipboardData.files); }
-  });
-}
-
 function keyboard() {
   hits.walk(by("content"));
   addEventListener("keydown", (event) => {
@@ -266,6 +252,7 @@ async function refresh() {
     make("option", { value: name, textContent: name })));
   by("collection").value = state.collection;
   by("collection-label").hidden = collections.length < 2;
+  return collections;
 }
 
 function dress() {
@@ -286,7 +273,8 @@ async function begin() {
     toward: (hit) => { detail.close(); parts.addItem(hit, 1); },
     away: (hit) => { detail.close(); parts.addItem(hit, -0.5); },
   });
-  [composing, choosing, dragging, keyboard].forEach((one) => one());
+  [composing, choosing, keyboard].forEach((one) => one());
+  whenBrought(take);
   addEventListener("popstate", () => { recall(); render(); });
   recall();
   try { await refresh(); } catch (error) { return fail(error); }

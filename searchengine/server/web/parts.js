@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { by, icon, iconButton, make } from "./element.js";
 import { KINDS, NAMES, kindOf, titleOf } from "./kinds.js";
+import { wave } from "./player.js";
 import { newPart, state } from "./state.js";
 
 const MOST = 15;
@@ -69,11 +70,16 @@ export async function name() {
 
 export function show() {
   const list = by("parts");
+  const at = controls(list).indexOf(document.activeElement);
   list.replaceChildren(...state.parts.map(chip));
+  if (at >= 0) controls(list)[at]?.focus();
   list.hidden = !state.parts.length;
   const alone = state.parts.length + (state.words.trim() ? 1 : 0) < 2;
   list.classList.toggle("alone", alone && state.parts.every((part) => part.weight > 0));
 }
+
+/** To give the focus back to where it was, once chips are redrawn. */
+const controls = (list) => [...list.querySelectorAll("button, input, select")];
 
 function chip(part) {
   const called = part.name || "…";
@@ -85,7 +91,9 @@ function chip(part) {
     changed();
     by("words").focus();
   });
-  return make("li", { class: part.weight < 0 ? "chip away" : "chip", "data-kind": part.kind },
+  return make("li", {
+    class: part.weight < 0 ? "chip away" : "chip", "data-kind": part.modality || part.taken || "auto",
+  },
     seen(part), body, sign(part, called), weight(part, called), remove);
 }
 
@@ -136,23 +144,32 @@ const recognised = (part) => (KINDS[part.taken] ? `${KINDS[part.taken].one}?` : 
 
 /** The part's own picture, or its kind's drawing until there is one. */
 function seen(part) {
-  const frame = make("span", { class: "chip-seen" }, icon(part.modality || part.taken || "auto"));
-  if (part.preview) frame.replaceChildren(picture(part, frame));
-  else if (part.kind === "file" && part.preview === undefined) draw(part, frame);
+  const kind = part.modality || part.taken || "auto";
+  const frame = make("span", { class: "chip-seen" }, icon(kind));
+  if (part.preview) frame.replaceChildren(picture(part.preview, kind, frame));
+  else if (part.kind === "file" && part.preview === undefined) draw(part);
   return frame;
 }
 
-const picture = (part, frame) => make("img", {
-  src: part.preview, alt: "",
-  onerror: () => frame.replaceChildren(icon(part.modality || "auto")),
-});
+function picture(src, kind, frame) {
+  if (kind === "audio") return wave(src);
+  return make("img", { src, alt: "", onerror: () => frame.replaceChildren(icon(kind)) });
+}
 
 /** The server draws all kinds, and says what it took the file for. False: it has no picture. */
-async function draw(part, frame) {
+async function draw(part) {
   part.preview = false;
   const { modality } = part;
   const { picture: blob, taken } = await api.preview(part.file, modality, CHIP_PX).catch(() => ({}));
   if (modality !== part.modality) return;
   Object.assign(part, { taken, preview: blob ? URL.createObjectURL(blob) : false });
-  if (frame.isConnected) show();
+  if (state.parts.includes(part)) redraw(part);
+}
+
+/** Its chip alone, and not while somebody is in it: that would take the focus away. */
+function redraw(part) {
+  const old = by("parts").children[state.parts.indexOf(part)];
+  const fresh = chip(part);
+  if (!old?.contains(document.activeElement)) old?.replaceWith(fresh);
+  else old.querySelector(".chip-seen").replaceWith(fresh.querySelector(".chip-seen"));
 }

@@ -28,14 +28,20 @@ const cannot = (hit) => make("p", { class: "cannot" },
   "This browser cannot play this file. ",
   make("a", { href: hit.media_url, download: "", textContent: "Download it" }));
 
+/** A waveform in the page's own colours: the picture is a mask. */
+export function wave(picture) {
+  const drawn = make("span", { class: "wave" });
+  drawn.style.maskImage = `url(${JSON.stringify(picture)})`;
+  return drawn;
+}
+
 /**
- * A waveform in the page's own colours, filled as far as it has played. The picture is a mask;
- * the slider over it is what keyboard and screen reader use.
+ * A waveform that is filled as far as it has played. The slider over it is what keyboard and
+ * screen reader use.
  */
 export function sound(hit, preview, called) {
   const [start, end] = span(hit);
-  const wave = make("div", { class: "wave" });
-  wave.style.maskImage = `url(${JSON.stringify(preview)})`;
+  const drawn = wave(preview);
   const time = make("span", { class: "time", textContent: clock(start) });
   const seek = make("input", {
     type: "range", min: "0", max: "1000", value: "0", class: "seek",
@@ -43,8 +49,8 @@ export function sound(hit, preview, called) {
   });
   const button = iconButton("play", `Play ${called}`, () => toggle(), { class: "round play" });
   const box = make("div", { class: "sound" }, button,
-    make("div", { class: "track" }, wave, seek), time);
-  const toggle = soundControl({ hit, start, end, wave, seek, time, button, box, called });
+    make("div", { class: "track" }, drawn, seek), time);
+  const toggle = soundControl({ hit, start, end, wave: drawn, seek, time, button, box, called });
   return box;
 }
 

@@ -48,7 +48,8 @@ export function filter() {
   }
   const ticked = [...fields.values()].map((values) => `(${values.join(" or ")})`);
   const own = state.filter.trim();
-  return [...ticked, ...(own ? [`(${own})`] : [])].join(" and ") || null;
+  if (!ticked.length) return own || null;
+  return [...ticked, ...(own ? [`(${own})`] : [])].join(" and ");
 }
 
 /** A value as the filter grammar reads it; facets give numbers and truths as text. */

@@ -1,5 +1,7 @@
 // What is asked, and its address: a link restores all of it but files, which no link can hold.
 
+import { NAMES } from "./kinds.js";
+
 /** Parts with files, of this visit, by key, so that going back finds them. */
 const filed = new Map();
 let keys = 0;
@@ -61,7 +63,7 @@ export function recall() {
     page: query.get("page") === "library" ? "library" : "search",
     collection: query.get("c") || "default",
     words: query.get("q") || "",
-    targets: (query.get("to") || "").split(",").filter(Boolean),
+    targets: (query.get("to") || "").split(",").filter((kind) => NAMES.includes(kind)),
     facets: query.getAll("has").map(facet).filter(Boolean),
     filter: query.get("filter") || "",
     view: query.get("view") === "lanes" ? "lanes" : "grid",

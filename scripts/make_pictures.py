@@ -1,0 +1,107 @@
+"""Make docs/pictures/ again: the page over the demo corpus, in Chromium.
+
+    python scripts/make_pictures.py
+
+Needs the ``test`` extra and ``chromium``.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from searchengine.engine import Engine
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPUS = ROOT / "searchengine" / "demo" / "corpus"
+PICTURES = ROOT / "docs" / "pictures"
+SITE = "http://127.0.0.1:8799"
+PATIENCE_MS = 120_000
+
+WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 1.5,
+    "is_mobile": True,
+    "has_touch": True,
+}
+
+
+@contextmanager
+def served(library: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "searchengine", "--library", str(library)]
+    server = subprocess.Popen([*command, "serve", "--port", SITE.rsplit(":", 1)[1]])
+    try:
+        while not _ready():
+            time.sleep(0.5)
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _ready() -> bool:
+    try:
+        return httpx.get(f"{SITE}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def sound_in_lanes(page: Page) -> None:
+    page.goto(f"{SITE}/?view=lanes")
+    page.locator("#file").set_input_files(CORPUS / "sounds" / "meow.wav")
+
+
+def words_in_one_list(page: Page) -> None:
+    page.goto(f"{SITE}/?q=birds+singing+in+a+wood")
+
+
+def one_hit(page: Page) -> None:
+    page.goto(f"{SITE}/?q=people+at+night&to=thermal")
+    page.locator("main .hit .title").first.click()
+
+
+def start(page: Page) -> None:
+    page.goto(SITE)
+
+
+def take(browser: Browser, name: str, show: Any, **look: Any) -> None:
+    page = browser.new_page(**look)
+    page.set_default_timeout(PATIENCE_MS)
+    show(page)
+    page.wait_for_load_state("networkidle", timeout=PATIENCE_MS)
+    page.wait_for_timeout(1_000)
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    picture.save(PICTURES / f"{name}.webp", quality=82, method=6)
+    page.close()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        with Engine(folder, encoder="starter") as engine:
+            engine.index([CORPUS])
+        with served(Path(folder)):
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--hide-scrollbars"]
+            )
+            take(browser, "page", sound_in_lanes, **WIDE)
+            take(browser, "page-dark", words_in_one_list, color_scheme="dark", **WIDE)
+            take(browser, "page-hit", one_hit, **WIDE)
+            take(browser, "page-phone", start, **PHONE)
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
