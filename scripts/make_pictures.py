@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from searchengine.engine import Engine
 
@@ -59,12 +59,12 @@ def _ready() -> bool:
         return False
 
 
-def sound_in_lanes(page: Page) -> None:
-    page.goto(f"{SITE}/?view=lanes")
+def sound(page: Page) -> None:
+    page.goto(SITE)
     page.locator("#file").set_input_files(CORPUS / "sounds" / "meow.wav")
 
 
-def words_in_one_list(page: Page) -> None:
+def words(page: Page) -> None:
     page.goto(f"{SITE}/?q=birds+singing+in+a+wood")
 
 
@@ -80,9 +80,15 @@ def start(page: Page) -> None:
 def take(browser: Browser, name: str, show: Any, **look: Any) -> None:
     page = browser.new_page(**look)
     page.set_default_timeout(PATIENCE_MS)
+    pending: list[Request] = []
+    page.on("request", lambda asked: pending.append(asked))
+    for over in ("requestfinished", "requestfailed"):
+        page.on(over, lambda asked: pending.remove(asked))
     show(page)
-    page.wait_for_load_state("networkidle", timeout=PATIENCE_MS)
-    page.wait_for_timeout(1_000)
+    quiet = 0
+    while quiet < 10:  # a second in which nothing is asked for
+        page.wait_for_timeout(100)
+        quiet = 0 if pending else quiet + 1
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.save(PICTURES / f"{name}.webp", quality=82, method=6)
     page.close()
@@ -90,14 +96,16 @@ def take(browser: Browser, name: str, show: Any, **look: Any) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        with Engine(folder, encoder="starter") as engine:
-            engine.index([CORPUS])
-        with served(Path(folder)):
+        library, corpus = Path(folder, "library"), Path(folder, "corpus")
+        shutil.copytree(CORPUS, corpus)  # its path is in a picture
+        with Engine(library, encoder="starter") as engine:
+            engine.index([corpus])
+        with served(library):
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--hide-scrollbars"]
             )
-            take(browser, "page", sound_in_lanes, **WIDE)
-            take(browser, "page-dark", words_in_one_list, color_scheme="dark", **WIDE)
+            take(browser, "page", sound, **WIDE)
+            take(browser, "page-dark", words, color_scheme="dark", **WIDE)
             take(browser, "page-hit", one_hit, **WIDE)
             take(browser, "page-phone", start, **PHONE)
             browser.close()

@@ -16,8 +16,8 @@ def test_a_folder_is_indexed_with_its_progress_and_every_failure(
     page: Page, site: str, folder: Path
 ) -> None:
     page.goto(f"{site}/?page=library")
-    page.get_by_label("Folder").select_option(str(folder))
-    page.get_by_label("Into").select_option("default")
+    page.get_by_label("Folder", exact=True).select_option(str(folder))
+    page.get_by_label("Into", exact=True).select_option("default")
     page.get_by_role("button", name="Index", exact=True).click()
     job = page.locator(".job").first
     expect(job).to_contain_text("Done")

@@ -9,6 +9,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from searchengine.server.app import WEB
 from tests.browser.visitor import PATIENCE_MS, answered, ask, until
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
@@ -31,6 +32,11 @@ def test_the_page_is_light(page: Page, site: str) -> None:
     ask(page, site, "a cat")
     page.wait_for_load_state("networkidle")
     assert 10_000 < sum(weight.values()) < MOST_BYTES, weight
+    modules = {path.name for path in WEB.glob("*.js")}
+    ahead = page.locator("link[rel=modulepreload], script").evaluate_all(
+        "all => all.map((one) => (one.href || one.src).split('/').pop())"
+    )
+    assert set(ahead) == modules, "index.html loads every module at once, not one after another"
 
 
 def test_hits_are_painted_soon_after_their_answer(page: Page, site: str) -> None:
