@@ -220,7 +220,7 @@ class Methods:
         self, *, ids: Sequence[int] = (), path: str | None = None, dry_run: bool = False
     ) -> Steps[int]:
         """See ``Engine.delete``; a file that was sent to the server goes with its item."""
-        body = {"ids": list(ids), "path": path, "dry_run": dry_run}
+        body = {"ids": list(ids), "path": path or None, "dry_run": dry_run}
         call = Call("POST", f"{self._here}/items:delete", body=body, repeatable=dry_run)
         return int((yield from self._json(call))["items"])
 

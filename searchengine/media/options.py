@@ -63,7 +63,7 @@ class MediaOptions:
             given["imu_columns"] = tuple(given["imu_columns"].items())
         try:
             return replace(self, **given)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ConfigError(f"metadata.jsonl: {error}") from error
 
 

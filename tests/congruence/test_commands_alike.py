@@ -11,6 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from searchengine.cli.app import app
+from searchengine.store.keys import Scope
+from searchengine.store.library import Library
+from tests.congruence.doors import served
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -90,3 +93,14 @@ def test_a_server_that_is_not_there_is_named(run: Run) -> None:
 def test_a_model_is_the_server_s_to_choose(run: Run, url: str) -> None:
     code, _, said = run("query", "a dog", "--encoder", "starter", "--server", url)
     assert code == 2 and "server" in said
+
+
+def test_the_key_of_the_environment_is_shown(
+    run: Run, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library(library) as opened:
+        key = opened.keys.create("command line", Scope.READ)
+    with served(library, keys_required=True) as url:
+        assert run("status", "--server", url)[0] == 6
+        monkeypatch.setenv("SEARCHENGINE_API_KEY", key)
+        assert run("status", "--server", url) == run("status")

@@ -168,6 +168,10 @@ def test_the_library_is_described(client: TestClient) -> None:
     assert client.get("/openapi.json").status_code == 200
 
 
+def sensor(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {"modality": "imu", "file": "AAAA", "name": "x.csv", "metadata": metadata}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
@@ -188,6 +192,8 @@ def test_the_library_is_described(client: TestClient) -> None:
         ("POST", "/search", {"query": [{"modality": "smell", "text": "x"}]}, 422),
         ("POST", "/search", {"query": [{"modality": "smell", "file": "AAAA"}]}, 400),
         ("POST", "/search", {"query": [{"text": "x"}], "targets": ["smell"]}, 400),
+        ("POST", "/search", {"query": [sensor({"imu_columns": [[1]]})]}, 400),
+        ("POST", "/search", {"query": [sensor({"imu_rate_hz": "fast"})]}, 400),
         ("POST", "/items:delete", {"ids": [1, 99_999]}, 404),
         ("POST", "/items:delete", {"ids": [0]}, 422),
         ("POST", "/items:delete", {"path": ""}, 422),

@@ -175,6 +175,12 @@ def test_a_mapping_of_names_we_do_not_have_is_refused(columns: dict[str, Any]) -
         OPTIONS.with_row({"imu_columns": columns})
 
 
+@pytest.mark.parametrize("columns", [[["accel_x_g"]], "ab", 5, [5]])
+def test_a_mapping_of_no_shape_is_refused(columns: Any) -> None:
+    with pytest.raises(ConfigError, match=r"metadata\.jsonl"):
+        OPTIONS.with_row({"imu_columns": columns})
+
+
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
