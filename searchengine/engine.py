@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,22 @@ from indexer.plan import plan
 from indexer.scan import Globs, roots
 from searchengine.encoders import registry
 from searchengine.encoders.encoder import Encoder
-from searchengine.errors import CollectionNotFound, EncoderMismatch, ItemNotFound, QueryError
+from searchengine.errors import (
+    CollectionNotFound,
+    EncoderMismatch,
+    ItemNotFound,
+    QueryError,
+    SearchEngineError,
+)
 from searchengine.media.decode import Wanted
 from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting
 from searchengine.media.sandbox import Sandbox
+from searchengine.query.batch import search_all
 from searchengine.query.embed import check_encoder, embed_media
 from searchengine.query.given import Given, modality_named
 from searchengine.query.parse import Reader, build_query, read_parts
-from searchengine.query.search import search
+from searchengine.query.search import check_query, search
 from searchengine.store.change import Change, Update
 from searchengine.store.library import Library
 from searchengine.store.status import status
@@ -44,6 +52,7 @@ from searchengine.types import (
     Planned,
     Problem,
     Progress,
+    Query,
     QueryPart,
     SearchResult,
     Segment,
@@ -51,6 +60,9 @@ from searchengine.types import (
 
 DEFAULT_ENCODER = "starter"
 DEFAULT_COLLECTION = "default"
+
+#: Queries that are answered together.
+BLOCK = 256
 
 #: Names and captions that stand for queries where a collection has no texts.
 SPOKEN = 200
@@ -230,6 +242,24 @@ class Engine:
         """Neighbours of an item, without the item itself; keywords as in ``search``."""
         return self.search(like=item_id, k=k, **how)
 
+    def batch(
+        self, queries: Iterable[Mapping[str, Any]], *, block: int = BLOCK
+    ) -> Iterator[SearchResult | SearchEngineError]:
+        """Answer many queries in order, each given as ``search`` takes it.
+
+        A block of them is encoded and searched together, which takes a fraction of the time. A
+        query that cannot be answered gives its error, and stops nothing.
+        """
+        collection, encoder = self.collection(), self.encoder()
+        self._check(collection, encoder)
+        waiting = iter(queries)
+        while some := list(islice(waiting, block)):
+            read = [self._query(one) for one in some]
+            asked = [one for one in read if isinstance(one, Query)]
+            answers = search_all(asked, encoder, self._open(), collection)
+            for one in read:
+                yield next(answers) if isinstance(one, Query) else one
+
     def embed(self, **part: Given) -> FloatArray:
         """The unit vector float32 (dim,) of one part, such as ``image="x.jpg"``."""
         if len(part) != 1:
@@ -365,7 +395,8 @@ class Engine:
     def _open(self, *, create: bool = False) -> Library:
         with self._lock:
             if self._library is None:
-                self._library = Library(self._path, create=create)
+                on = "cuda" if self._device == "cuda" else None  # auto leaves it to the networks
+                self._library = Library(self._path, create=create, scanned_on=on)
             return self._library
 
     def _load(self, encoder: str | Encoder) -> Encoder:
@@ -390,6 +421,25 @@ class Engine:
 
     def _reader(self) -> Reader:
         return Reader(self.encoder(), self._decoder(), self._options, Cutting())
+
+    def _query(self, given: Any) -> Query | SearchEngineError:
+        """A query read, or why it cannot be."""
+        if not isinstance(given, Mapping):
+            said = given if isinstance(given, str) else "it is no object of names and values"
+            return QueryError(f"not a query: {said}")
+        how = {name: value for name, value in given.items() if value is not None}
+        parts = {name: how.pop(name) for name in list(how) if name in tuple(Modality)}
+        like, weights = how.pop("like", ()), how.pop("weights", {})
+        try:
+            read = read_parts(self._reader(), parts, weights, how.pop("negative", {}))
+            ids = [like] if isinstance(like, int) else like
+            query = build_query([*read, *(QueryPart(like=one) for one in ids)], **how)
+            check_query(query)
+            return query
+        except SearchEngineError as error:
+            return error
+        except (TypeError, ValueError) as error:
+            return QueryError(f"not a query: {str(error).removeprefix('build_query() ')}")
 
     def _create(self, name: str, encoder: Encoder) -> Collection:
         with self._open(create=True).writer() as writer:

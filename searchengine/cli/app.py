@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from searchengine.cli import (
+    batch,
     db,
     demo,
     doctor,
@@ -98,6 +99,7 @@ _FIND, _FILL, _KEEP = "Find", "Fill", "Keep"
 app.command(rich_help_panel=_FILL)(index.index)
 app.command(rich_help_panel=_FIND)(query.query)
 app.command(rich_help_panel=_FIND)(query.similar)
+app.command(rich_help_panel=_FIND)(batch.batch)
 app.command(rich_help_panel=_FIND)(query.show)
 app.command(rich_help_panel=_FIND)(demo.demo)
 app.command(rich_help_panel=_FILL)(library.delete)

@@ -26,11 +26,21 @@ class Library:
 
     Raises StoreError when there is no library and ``create`` is False or the folder cannot be
     used, SchemaOutdated when another version made it, StoreCorrupt when its catalog is broken.
+    ``scanned_on`` is a device of torch, such as ``cuda``, that holds all vectors and compares
+    every one; None searches indexes on the processor.
     """
 
-    def __init__(self, path: Path, *, create: bool = False, recipe: Recipe = RECIPE) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool = False,
+        recipe: Recipe = RECIPE,
+        scanned_on: str | None = None,
+    ) -> None:
         self.path = path.resolve()
         self.recipe = recipe
+        self._scanned_on = scanned_on
         self._snapshots: dict[int, Snapshot] = {}
         self._opening = threading.Lock()
         if not self.exists(self.path):
@@ -76,7 +86,9 @@ class Library:
             pinned = self._snapshots.get(collection.id)
             newest = self.catalog.generation(collection)
             if pinned is None or pinned.generation != newest:
-                pinned = open_snapshot(self.path, self.catalog, collection, pinned, self.recipe)
+                pinned = open_snapshot(
+                    self.path, self.catalog, collection, pinned, self.recipe, self._scanned_on
+                )
                 self._snapshots[collection.id] = pinned
             return pinned
 

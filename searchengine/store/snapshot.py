@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +26,15 @@ from searchengine.store.vectors.faiss import (
     describe,
     flat_candidates,
     flat_index,
+    flat_nearest,
+    nearest_by_codes,
     read_index,
 )
 from searchengine.store.vectors.recipe import RECIPE, Effort, Recipe
 from searchengine.types import Collection, FloatArray, Modality, Neighbors
+
+if TYPE_CHECKING:
+    from searchengine.store.vectors.device import DeviceScan
 
 IdArray = npt.NDArray[np.int64]
 
@@ -63,6 +68,7 @@ def open_snapshot(
     collection: Collection,
     previous: Snapshot | None = None,
     recipe: Recipe = RECIPE,
+    scanned_on: str | None = None,
 ) -> Snapshot:
     """Pin the newest generation, taking over from ``previous`` the files that are unchanged.
 
@@ -79,7 +85,7 @@ def open_snapshot(
             return Snapshot(
                 collection,
                 manifest.generation,
-                _open_tables(library, collection, manifest, previous, recipe),
+                _open_tables(library, collection, manifest, previous, recipe, scanned_on),
             )
         except FileNotFoundError as error:
             missing = error
@@ -94,6 +100,7 @@ def _open_tables(
     manifest: Manifest,
     previous: Snapshot | None,
     recipe: Recipe,
+    scanned_on: str | None,
 ) -> dict[Modality, VectorTable]:
     by_modality: dict[Modality, list[FileRow]] = {}
     for row in manifest.files:
@@ -108,6 +115,7 @@ def _open_tables(
             manifest.tombstones.get(modality, nothing),
             old.get(modality),
             recipe,
+            scanned_on,
         )
         for modality, rows in by_modality.items()
     }
@@ -124,8 +132,10 @@ class VectorTable:
         dead: IdArray,
         previous: VectorTable | None,
         recipe: Recipe,
+        scanned_on: str | None = None,
     ) -> None:
         self._recipe = recipe
+        self._scanned_on, self._dim = scanned_on, dim
         self._dead = dead
         self._opened: dict[str, Any] = _open_files(
             library, dim, rows, previous._opened if previous else {}
@@ -141,6 +151,7 @@ class VectorTable:
         self._top_id = max((row.last_id for row in rows), default=0)
         self.points = {Modality(p.asked): p for p in (index_row.points if index_row else ())}
         self._unfiltered: dict[Effort, Parameters] = {}
+        self._ahead: dict[tuple[bytes, Effort], tuple[int, IdArray]] = {}
 
     @property
     def delta(self) -> int:
@@ -154,7 +165,19 @@ class VectorTable:
     @property
     def method(self) -> str:
         """How all but the delta is searched."""
+        if self._on_device is not None:
+            return f"exact, on {self._scanned_on}"
         return "exact" if self.index is None else describe(self.index)
+
+    @functools.cached_property
+    def _on_device(self) -> DeviceScan | None:
+        """Every live vector on the device that was chosen, if they fit there."""
+        if self._scanned_on is None:
+            return None
+        from searchengine.store.vectors.device import DeviceScan  # loads torch
+
+        blocks = without(self.shards.blocks(), self._dead)
+        return DeviceScan.of(blocks, self.live, self._dim, self._scanned_on)
 
     @functools.cached_property
     def background(self) -> FloatArray:
@@ -194,6 +217,31 @@ class VectorTable:
         rest = np.stack(others) if others else np.empty((0, len(ids)), np.float32)
         return Neighbors(ids, items, first, modality, rest)
 
+    def look_ahead(
+        self, queries: FloatArray, count: int, modality: Modality, asked: Iterable[Modality]
+    ) -> None:
+        """Find the candidates of many ``queries`` float32 (b, d) at once; ``search`` takes them.
+
+        What is not asked for before the next block is forgotten.
+        """
+        effort = self.effort(asked, modality)
+        if self._on_device is not None:
+            self._remember(queries, effort, count, self._on_device.nearest(queries, count))
+            return
+        found = [np.broadcast_to(self._delta_ids, (len(queries), self.delta))]
+        if self.delta:
+            found = [flat_nearest(self._delta, self._delta_ids, queries, count)]
+        if self.index is not None:
+            depth, how = count * effort.rerank_factor, self._parameters(effort, None)
+            found.append(nearest_by_codes(self.index, queries, depth, how))
+        self._remember(queries, effort, count, np.concatenate(found, axis=1))
+
+    def _remember(self, queries: FloatArray, effort: Effort, count: int, ids: IdArray) -> None:
+        self._ahead = {
+            (query.tobytes(), effort): (count, row[row >= 0])
+            for query, row in zip(queries, ids, strict=True)
+        }
+
     def effort(self, asked: Iterable[Modality], modality: Modality) -> Effort:
         """What a query of those modalities spends here: as tuned, the most that any needs.
 
@@ -231,6 +279,13 @@ class VectorTable:
     def _candidates(
         self, query: FloatArray, count: int, effort: Effort, allowed: IdArray | None
     ) -> IdArray:
+        if self._ahead and allowed is None:
+            depth, ids = self._ahead.get((query.tobytes(), effort), (0, self._delta_ids))
+            if depth >= count:
+                return ids
+        if self._on_device is not None:
+            near: IdArray = self._on_device.nearest(query[None], count, allowed)[0]
+            return near[near >= 0]
         found = [self._delta_ids]
         if self.delta:
             found = [flat_candidates(self._delta, self._delta_ids, query, count, allowed)]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchengine.store.shards import Blocks
-from searchengine.store.vectors.faiss import nearest_by_codes
+from searchengine.store.vectors.faiss import Parameters, nearest_by_codes
 from searchengine.store.vectors.recipe import Effort, Recipe
 from searchengine.types import FloatArray, Modality
 
@@ -130,7 +130,8 @@ class _Curve:
 
     def recalls(self, share: float) -> list[float]:
         """With each of FACTORS."""
-        found = nearest_by_codes(self._index, self._queries, FACTORS[-1] * K, share)
+        how = Parameters(self._index, Effort(share, FACTORS[-1]), None, 0)
+        found = nearest_by_codes(self._index, self._queries, FACTORS[-1] * K, how)
         places = np.full(self._truth.shape, FACTORS[-1] * K, np.int64)
         for row, (ids, wanted) in enumerate(zip(found, self._truth, strict=True)):
             hits, where, which = np.intersect1d(wanted, ids, return_indices=True)

@@ -79,11 +79,9 @@ def candidates(index: Any, query: FloatArray, count: int, how: Parameters) -> Id
     return found
 
 
-def nearest_by_codes(index: Any, queries: FloatArray, count: int, probed: float) -> IdArray:
-    """Ids int64 (q, count) by their codes, nearest first, out of that share of the lists; -1
-    where there are fewer."""
-    how = faiss.SearchParametersIVF(nprobe=max(1, round(index.nlist * probed)))
-    _, ids = index.search(np.ascontiguousarray(queries), count, params=how)
+def nearest_by_codes(index: Any, queries: FloatArray, count: int, how: Parameters) -> IdArray:
+    """Ids int64 (q, count) by their codes, nearest first; -1 where there are fewer."""
+    _, ids = index.search(np.ascontiguousarray(queries), count, params=how.value)
     found: IdArray = ids
     return found
 
@@ -113,6 +111,13 @@ def flat_candidates(
         how = faiss.SearchParameters(sel=selector)
     _, rows = index.search(query[None, :], min(count, len(ids)), params=how)
     found: IdArray = ids[rows[0][rows[0] >= 0]]
+    return found
+
+
+def flat_nearest(index: Any, ids: IdArray, queries: FloatArray, count: int) -> IdArray:
+    """Ids (q, n) of the ``count`` nearest to each query in a flat index, as above."""
+    _, rows = index.search(np.ascontiguousarray(queries), min(count, len(ids)))
+    found: IdArray = ids[rows]
     return found
 
 

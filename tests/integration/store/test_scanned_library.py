@@ -1,0 +1,53 @@
+"""A library whose vectors are scanned on a device answers as one that is searched by index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from searchengine.store.change import Change
+from searchengine.store.library import Library
+from searchengine.types import Modality
+from tests.integration.store.shelf import (
+    SMALL,
+    add,
+    additions,
+    make_collection,
+    nearest,
+    open_library,
+    unit,
+)
+
+
+def test_a_scan_finds_exactly_what_an_exact_search_finds(tmp_path: Path) -> None:
+    with open_library(tmp_path) as library:
+        collection = make_collection(library)
+        add(library, collection, additions(unit(700)))
+        add(library, collection, additions(unit(30, seed=1), "b"))
+        with library.writer() as writer:
+            writer.commit(collection, Change(removed=[1, 2, 3, 710]))
+    queries, few = unit(12, seed=2), np.arange(50, 90)
+    with Library(tmp_path, recipe=SMALL, scanned_on="cpu") as scanned:
+        table = scanned.snapshot(collection).tables[Modality.IMAGE]
+        assert table.method == "exact, on cpu"
+        for query in queries:
+            exact = nearest(scanned, collection, query, exact=True)
+            assert nearest(scanned, collection, query) == exact
+            allowed = nearest(scanned, collection, query, exact=True, allowed=few)
+            assert nearest(scanned, collection, query, allowed=few) == allowed
+        table.look_ahead(queries, 10, Modality.IMAGE, [Modality.IMAGE])
+        found = [nearest(scanned, collection, query) for query in queries]
+        assert found == [nearest(scanned, collection, q, exact=True) for q in queries]
+
+
+def test_a_device_that_is_not_there_is_told_of_and_the_processor_searches(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_library(tmp_path) as library:
+        collection = make_collection(library)
+        add(library, collection, additions(unit(20)))
+    with Library(tmp_path, recipe=SMALL, scanned_on="cuda:99") as scanned:
+        assert nearest(scanned, collection, unit(20)[3], 1) == [4]
+        assert "searching on the processor" in caplog.text
