@@ -1,49 +1,50 @@
-"""Embed the names of the ImageNet classes, as ``starter`` needs them for pictures.
+"""Embed what ImageNet's classes are called, as ``starter`` needs it for pictures.
 
     python scripts/make_starter_words.py
 
 To ship what it writes, put its digest into searchengine/models/starter/packaged.py.
 
-Names are those of torchvision's weights. An animal's name also says what kind of animal it is:
-the text model knows too little of breeds to find a Saluki by "dog".
+image_words.csv gives each class a name, and what people may also say for what such pictures show:
+the kind of a breed, the plain word for a rare one, the baby in the diaper. The class lies between
+its name and the mean of these, dogs nearer to "dog": the text model knows few breeds, and a sure
+breed is to be nearer to "dog" than a goat that is taken for a little of many.
 """
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
 from safetensors.numpy import save_file
-from torchvision.models import EfficientNet_B0_Weights
 
 from searchengine.models.starter.image import WORDS
 from searchengine.models.starter.text import TextNet, tokenize
+from searchengine.types import FloatArray
 
-#: First and last class number of each kind (ImageNet-1k orders its animals by WordNet).
-KINDS = (
-    *((0, 6, "fish"), (7, 8, "chicken"), (9, 24, "bird"), (25, 29, "salamander")),
-    *((30, 32, "frog"), (33, 37, "turtle"), (38, 48, "lizard"), (49, 50, "crocodile")),
-    *((52, 68, "snake"), (72, 77, "spider"), (80, 100, "bird"), (101, 101, "elephant")),
-    *((112, 117, "snail or shell"), (118, 121, "crab"), (122, 124, "lobster"), (127, 146, "bird")),
-    *((147, 148, "whale"), (149, 150, "seal"), (151, 268, "dog"), (269, 275, "wild dog, wolf")),
-    *((277, 280, "fox"), (281, 285, "cat"), (286, 293, "big cat"), (294, 297, "bear")),
-    *((300, 307, "beetle, insect"), (308, 320, "insect"), (321, 326, "butterfly")),
-    *((330, 332, "rabbit"), (333, 338, "rodent"), (339, 339, "horse"), (341, 342, "pig")),
-    *((345, 345, "cow, cattle"), (346, 347, "cattle"), (348, 349, "sheep"), (350, 350, "goat")),
-    *((351, 353, "antelope"), (354, 355, "camel"), (356, 361, "weasel"), (365, 368, "ape")),
-    *((369, 384, "monkey"), (385, 386, "elephant"), (387, 388, "panda"), (389, 397, "fish")),
-)
+TABLE = Path(__file__).with_name("image_words.csv")
 
-
-def describe(number: int, name: str) -> str:
-    kind = next((kind for first, last, kind in KINDS if first <= number <= last), None)
-    return f"{name}, {kind}" if kind else name
+#: Weight of a name beside 1 - that for what is also said, and the same of the classes of dogs.
+NAME = 0.5
+DOG_NAME, DOGS = 0.3, range(151, 269)
 
 
 def main() -> None:
-    names = EfficientNet_B0_Weights.DEFAULT.meta["categories"]
     network = TextNet()
-    words = network([tokenize(describe(number, name)) for number, name in enumerate(names)])
-    save_file({"words": words.astype(np.float16)}, WORDS)
-    print(f"{WORDS.name}: {len(names)} classes, {WORDS.stat().st_size} bytes")
+    with TABLE.open(encoding="utf-8") as file:
+        rows = [embed(network, row) for row in csv.DictReader(file)]
+    save_file({"words": np.stack(rows).astype(np.float16)}, WORDS)
+    print(f"{WORDS.name}: {len(rows)} classes, {WORDS.stat().st_size} bytes")
+
+
+def embed(network: TextNet, row: dict[str, str]) -> FloatArray:
+    """The vector of a class, float32 (384,), of length 1."""
+    also = row["also"].split("; ") if row["also"] else []
+    vectors = network([tokenize(words) for words in (row["name"], *also)])
+    weight = DOG_NAME if int(row["class"]) in DOGS else NAME
+    mixed = weight * vectors[0] + (1 - weight) * vectors[1:].mean(axis=0) if also else vectors[0]
+    unit: FloatArray = mixed / np.linalg.norm(mixed)
+    return unit
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ from torch.nn import functional
 
 from searchengine.media.options import MediaOptions
 from searchengine.media.thermal import read_thermal
-from searchengine.models.starter.image import load_network, load_words
+from searchengine.models.starter.efficientnet import load_network
+from searchengine.models.starter.image import load_words
 from searchengine.models.starter.text import TextNet, tokenize
 from searchengine.models.starter.thermal import LIMIT, ThermalHead, ThermalNet, prepare
 
@@ -308,7 +309,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     data = read_frames(args.data)
-    network = ThermalNet(load_network(), ThermalHead(), load_words()).eval()
+    network = ThermalNet(load_network("lite0"), ThermalHead(), load_words()).eval()
     maps, pictured = look(network, data.frames)
     random = np.random.default_rng(args.seed)
     folds = data.flights if args.split == "flight" else random.permutation(len(data))

@@ -42,7 +42,7 @@ AT_ONCE = 4
 MAX_AMPLITUDE = 1e30
 
 #: Digest of every weight and of the preprocessing; a test holds it to the files.
-IDENTITY = "starter-3@99ac61435e2f"
+IDENTITY = "starter-4@c34ade06e403"
 
 #: Token ids, or an array (pieces, ...), to unit vectors float32 (n, 384).
 Tower: TypeAlias = Callable[[Any], FloatArray]
@@ -62,14 +62,14 @@ class Starter:
         self._lock = threading.Lock()
 
     def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:
-        from searchengine.models.starter.image import RESIZED_PX
+        from searchengine.models.starter.image import SIDE_PX
 
         if info.modality is Modality.VIDEO and info.rate_hz:
             start_s, end_s = (span.start, span.end) if span else (0.0, info.duration_s or 0.0)
             times = [start_s + (end_s - start_s) * (i + 0.5) / FRAMES for i in range(FRAMES)]
-            return Sampling(RESIZED_PX, tuple(int(t * info.rate_hz) for t in times))
+            return Sampling(SIDE_PX, tuple(int(t * info.rate_hz) for t in times))
         if info.modality in (Modality.IMAGE, Modality.VIDEO):
-            return Sampling(RESIZED_PX)
+            return Sampling(SIDE_PX)
         return Sampling()
 
     def preprocess(self, media: Media, modality: Modality) -> Prepared:

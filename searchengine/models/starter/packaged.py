@@ -15,7 +15,10 @@ DIGESTS = {
     "efficientnet-lite0-57934424.pth": (
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
     ),
-    "image_words.safetensors": "78e484134bbeb1174bae0571953d420adc2d570d91835a13ed4724aa9d83697f",
+    "efficientnet-lite2-9656183e.pth": (
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+    ),
+    "image_words.safetensors": "fa0abfb37093588ef8f667f75a247ca177a42f09f4254e31233447810da17997",
     "audio.safetensors": "93252a97a785caa58fa1fec3c60c61af03d54cee5d49adf21ba2e0ef8fc637aa",
     "depth.safetensors": "679d8754b894070bb9f96db7349ee6d23476bc7f08af275013f27f2d902dd5e0",
     "imu.safetensors": "7070adf97a16f050da69f58ec3aaabb4b7ee6ab8b33b1adc5a48736af1db43c3",

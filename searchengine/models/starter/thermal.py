@@ -22,13 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from searchengine.errors import CheckpointError
-from searchengine.models.starter.image import (
-    SOFTNESS,
-    TOP,
-    EfficientNetLite0,
-    load_network,
-    load_words,
-)
+from searchengine.models.starter.efficientnet import EfficientNetLite, load_network
+from searchengine.models.starter.image import SOFTNESS, TOP, load_words
 from searchengine.models.starter.packaged import intact
 from searchengine.types import FloatArray, ThermalImage, ThermalUnit
 
@@ -137,7 +132,7 @@ class ThermalNet(nn.Module):
 
     names: Tensor
 
-    def __init__(self, pictures: EfficientNetLite0, head: ThermalHead, names: FloatArray) -> None:
+    def __init__(self, pictures: EfficientNetLite, head: ThermalHead, names: FloatArray) -> None:
         super().__init__()
         self.pictures = pictures
         self.head = head
@@ -181,4 +176,4 @@ def load_thermal(path: Path | None = None) -> ThermalNet:
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = "not the weights of the starter's thermal network; reinstall searchengine"
         raise CheckpointError(f"{path}: {reason} ({error})") from error
-    return ThermalNet(load_network(), head, load_words()).eval()
+    return ThermalNet(load_network("lite0"), head, load_words()).eval()

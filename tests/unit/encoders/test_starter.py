@@ -27,7 +27,16 @@ from searchengine.errors import (
 )
 from searchengine.media.audio import read_audio
 from searchengine.media.image import read_image
-from searchengine.models.starter import audio, depth, image, imu, packaged, text, thermal
+from searchengine.models.starter import (
+    audio,
+    depth,
+    efficientnet,
+    image,
+    imu,
+    packaged,
+    text,
+    thermal,
+)
 from searchengine.types import (
     DepthMap,
     FloatArray,
@@ -208,9 +217,9 @@ def test_a_film_is_the_mean_of_frames_spread_over_it(starter: Starter) -> None:
 
 
 def test_the_identity_names_these_very_weights() -> None:
-    modules = (text, image, audio, depth, thermal, imu)
+    modules = (text, efficientnet, image, audio, depth, thermal, imu)
     named = [*packaged.DIGESTS.items(), *(c for m in modules for c in choices(m)), FRAMES]
-    assert f"starter-3@{hashlib.sha256(repr(named).encode()).hexdigest()[:12]}" == IDENTITY
+    assert f"starter-4@{hashlib.sha256(repr(named).encode()).hexdigest()[:12]}" == IDENTITY
 
 
 def test_missing_weights_say_how_to_get_them() -> None:
@@ -240,16 +249,18 @@ def test_a_picture_that_is_but_a_line_is_no_larger_than_its_middle(
 ) -> None:
     drawn = np.full((*size, 3), 90, np.uint8)
     prepared = starter.preprocess(drawn, Modality.IMAGE)  # enlarged whole: 80 GB for the first
-    assert prepared.shape == (1, 3, 224, 224)
+    assert prepared.shape == (1, 3, 260, 260)
     assert prepared == pytest.approx((90 - 127) / 128, abs=1e-6)
 
 
-def test_the_middle_of_a_picture_is_what_counts(starter: Starter) -> None:
-    middle = np.random.default_rng(0).integers(0, 255, (224, 224, 3), dtype=np.uint8)
-    framed = np.zeros((256, 900, 3), np.uint8)
-    framed[16:240, 338:562] = middle
-    prepared = starter.preprocess(framed, Modality.IMAGE)[0]
-    assert prepared.transpose(1, 2, 0) * 128 + 127 == pytest.approx(middle, abs=1e-3)
+def test_a_whole_picture_is_seen_and_of_a_long_one_the_middle(starter: Starter) -> None:
+    whole = np.random.default_rng(0).integers(0, 255, (260, 520, 3), dtype=np.uint8)
+    framed = np.pad(whole, ((0, 0), (500, 500), (0, 0)))
+    one, other = (starter.preprocess(pixels, Modality.IMAGE) for pixels in (whole, framed))
+    inner = (..., slice(4, -4))  # at the edges, what is beyond them counts a little
+    assert one[inner] == pytest.approx(other[inner], abs=1e-5)
+    left, right = one[0, :, :, :8], one[0, :, :, -8:]
+    assert min(left.std(), right.std()) > 0.1  # nothing is cut off at the edges
 
 
 @settings(deadline=None, max_examples=50)
