@@ -19,8 +19,8 @@ QUESTIONS = {
         "searchengine query --audio sounds/meow.wav --to image,text -k 4"
     ),
     "Sounds, in words": "searchengine query 'thunder and rain' --to audio -k 3",
-    "What a photograph of an owl sounds like": (
-        "searchengine query --image photos/owl_on_branch.jpg --to audio -k 3"
+    "What a photograph of a dog sounds like": (
+        "searchengine query --image photos/german_shepherd.jpg --to audio -k 3"
     ),
     "Pictures and videos, in words": "searchengine query horses --to image,video -k 4",
     "Infrared frames, in words": "searchengine query 'people outside' --to thermal -k 3",

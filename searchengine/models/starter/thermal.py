@@ -1,6 +1,6 @@
 """Infrared frames to the space: what of a few things is in them, then the words for these.
 
-The first eleven blocks of the picture network (EfficientNet-Lite0, see ``image``) look at the
+The first eleven blocks of the picture network (EfficientNet-Lite0) look at the
 whole frame as a grey picture; a small head of our own, trained by
 ``scripts/train_starter_thermal.py``, tells from their map how many people, cars, bicycles and
 other vehicles there are, and whether it is night. The vector is a mixture of text embeddings, one
