@@ -72,7 +72,8 @@ class Engine:
     """A library and one collection of it, to fill and to ask.
 
     ``encoder`` is a name or an Encoder; None takes what the collection was made with, or
-    ``starter``. Nothing is loaded or created until it is needed. Threads may share an engine.
+    ``starter``. ``sandbox`` decodes the files of queries, and is not closed here; None makes one
+    of one process. Nothing is loaded or created until it is needed. Threads may share an engine.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Engine:
         collection: str = DEFAULT_COLLECTION,
         device: str = "auto",
         options: MediaOptions | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._path = Path(library)
         self._chosen = encoder
@@ -91,6 +93,7 @@ class Engine:
         self._options = options or MediaOptions()
         self._library: Library | None = None
         self._encoder: Encoder | None = None
+        self._lent = sandbox
         self._sandbox: Sandbox | None = None
         self._lock = threading.RLock()
 
@@ -414,6 +417,8 @@ class Engine:
 
     def _decoder(self) -> Sandbox:
         """One child process decodes the files of queries, started on first need."""
+        if self._lent:
+            return self._lent
         with self._lock:
             if self._sandbox is None:
                 self._sandbox = Sandbox(1)

@@ -12,9 +12,6 @@ from searchengine.cli.render import say
 from searchengine.cli.session import session_of
 from searchengine.errors import ConfigError
 
-#: How long answers under way may take once the server is told to stop; one may be a stream.
-STOPPING_S = 5
-
 
 def serve(
     ctx: typer.Context,
@@ -34,6 +31,9 @@ def serve(
             help="Do index jobs here; else `python -m indexer --worker` must run somewhere."
         ),
     ] = True,
+    deadline_s: Annotated[
+        float, typer.Option(min=1, help="How long an answer may take to begin, in seconds.")
+    ] = 30.0,
     ssl_certfile: Annotated[Path | None, typer.Option(metavar="FILE", help="For https.")] = None,
     ssl_keyfile: Annotated[Path | None, typer.Option(metavar="FILE", help="For https.")] = None,
 ) -> None:
@@ -41,10 +41,9 @@ def serve(
 
     Beyond the loopback address a key is needed: see `searchengine key create`.
     """
-    import uvicorn
-
     from searchengine.server.app import create_app
     from searchengine.server.house import ServerSettings
+    from searchengine.server.serving import serve as run
 
     settings = session_of(ctx).settings
     alone = _is_loopback(host)
@@ -55,7 +54,9 @@ def serve(
             settings.encoder,
             roots=tuple(root or ()),
             keys_required=not alone,
-            names=frozenset(one.lower() for one in name or ()),
+            names=frozenset(one.lower() for one in name or ())
+            | ({_shown(host)} if alone else set()),
+            deadline_s=deadline_s,
             worker=worker,
         )
     )
@@ -65,18 +66,8 @@ def serve(
             "NAME` first, or serve on 127.0.0.1"
         )
     scheme = "https" if ssl_certfile else "http"
-    say(f"searchengine at {scheme}://{host}:{port}/  (stop with Ctrl-C)")
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        ssl_certfile=ssl_certfile,
-        ssl_keyfile=ssl_keyfile,
-        timeout_graceful_shutdown=STOPPING_S,
-    )
+    say(f"searchengine at {scheme}://{_shown(host)}:{port}/  (stop with Ctrl-C)")
+    run(app, host, port, ssl_certfile, ssl_keyfile)
 
 
 def _is_loopback(host: str) -> bool:
@@ -84,3 +75,8 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _shown(host: str) -> str:
+    """As URLs have it."""
+    return f"[{host}]" if ":" in host else host.lower()

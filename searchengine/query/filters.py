@@ -25,8 +25,12 @@ import pyparsing as pp
 from searchengine.errors import InvalidFilter
 from searchengine.types import And, Comparison, Condition, Not, Operator, Or
 
-#: Nesting beyond this is not a question but an attack on the parser's stack.
-MAX_DEPTH = 50
+#: Nesting beyond this is not a question but an attack on the stacks of parsers, ours and SQLite's
+#: (which overflows at 12 of them, each with a ``not`` and a long chain).
+MAX_DEPTH = 8
+
+#: In all; those that follow one another cancel out.
+MAX_NOTS = 50
 
 #: Longer filters are lists of ids; ask for those in several queries.
 MAX_CHARACTERS = 20_000
@@ -58,8 +62,8 @@ def _check_depth(text: str) -> None:
         depth += (character == "(") - (character == ")")
         if depth > MAX_DEPTH:
             raise InvalidFilter(text, position, f"more than {MAX_DEPTH} brackets deep")
-    if text.lower().split().count("not") > MAX_DEPTH:
-        raise InvalidFilter(text, 0, f"more than {MAX_DEPTH} times 'not'")
+    if text.lower().split().count("not") > MAX_NOTS:
+        raise InvalidFilter(text, 0, f"more than {MAX_NOTS} times 'not'")
 
 
 #: pyparsing finds out at its first use how its actions are called; two threads at once spoil that.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,16 +38,20 @@ class Modules(StaticFiles):
 def create_app(settings: ServerSettings) -> FastAPI:
     """One library, served. Models load in the background; ``/readyz`` says when."""
     house = House(settings)
+    left: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = THREADS
         threading.Thread(target=_warm, args=(app, house), daemon=True).start()
         yield
+        if left:
+            await asyncio.wait(left, timeout=settings.deadline_s)
         house.close()
 
     app = FastAPI(title="searchengine", version="1", lifespan=living, docs_url=None, redoc_url=None)
     app.state.house, app.state.ready, app.state.sessions = house, threading.Event(), Sessions()
+    app.state.leaving = threading.Event()  # set when the server was told to stop
     problems.install(app)
     for room in (search, previews, items, library, jobs, presence):
         app.include_router(room.router)
@@ -57,7 +62,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
 
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
-    app.add_middleware(Guard, house=house, sessions=app.state.sessions)
+    app.add_middleware(Guard, house=house, sessions=app.state.sessions, left=left)
     return app
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from searchengine.encoders.encoder import Encoder, Prepared
 from searchengine.server import metrics
+from searchengine.server.errand import GivenUp, errand
 from searchengine.server.problems import Busy
 from searchengine.types import FloatArray, Media, MediaInfo, Modality, Sampling, Span
 
@@ -32,8 +33,8 @@ class _Call:
 class Batched:
     """See ``Encoder``. One thread encodes; what came while it did goes together, by modality.
 
-    Raises Busy when more than ``waiting`` segments wait, when the vectors are not there after
-    ``patience_s``, and when it is closed.
+    Raises GivenUp when the request that asks was; Busy when more than ``waiting`` segments wait,
+    when the vectors are not there after ``patience_s``, and when it is closed.
     """
 
     def __init__(
@@ -62,9 +63,12 @@ class Batched:
         if not batch:
             return np.empty((0, self.dim), np.float32)
         call = _Call(batch, modality)
-        self._add(call)
         try:
-            return call.answer.result(self._patience_s)
+            with errand().stopping(call.answer.cancel):
+                self._add(call)
+                return call.answer.result(self._patience_s)
+        except CancelledError:
+            raise GivenUp("nobody waits for the vectors any more") from None
         except Late:
             call.answer.cancel()  # nobody waits for it: it is passed over
             raise Busy(f"not encoded within {self._patience_s:g} s; try again later") from None
@@ -82,7 +86,7 @@ class Batched:
             self._changed.notify()
 
     def _waiting(self) -> int:
-        return sum(len(call.batch) for call in self._calls)
+        return sum(len(call.batch) for call in self._calls if not call.answer.cancelled())
 
     def _add(self, call: _Call) -> None:
         """A call of more segments than may wait goes in when nothing else waits."""

@@ -5,6 +5,7 @@ Plain ASGI, so that bodies and events are passed on as they come.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from searchengine.server.limits import Body, Places, Rates, too_large
 from searchengine.server.problems import Problem, answer
 from searchengine.server.sessions import Sessions
 from searchengine.server.visit import CLIENT_GONE, Visit
+from searchengine.server.work import End, Work
 from searchengine.store.keys import AccessKey
 from searchengine.store.keys import Scope as KeyScope
 
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 COOKIE = "searchengine"
 #: What anyone may see: the page itself, which holds nothing, and whether the server lives.
 OPEN = ("/", "/healthz", "/readyz", "/v1/session")
+#: What is asked without end, by what looks after the server: no rate holds for it.
+PROBES = ("/healthz", "/readyz")
 #: What needs no work worth counting, and must be answered however busy the server is.
 LIGHT = ("/", "/healthz", "/readyz", "/metrics")
 STATIC = "/static/"
@@ -37,10 +41,13 @@ ASKING = ("/search", "/search:batch", "/embed", "/v1/preview")
 
 
 class Guard:
-    """Stands before the app."""
+    """Stands before the app. ``left`` is work that goes on though its client got no answer."""
 
-    def __init__(self, app: ASGIApp, house: House, sessions: Sessions) -> None:
+    def __init__(
+        self, app: ASGIApp, house: House, sessions: Sessions, left: set[asyncio.Task[None]]
+    ) -> None:
         self._app = app
+        self._left = left
         self._house = house
         self._settings = house.settings
         self._sessions = sessions
@@ -76,16 +83,39 @@ class Guard:
         self._check_host(headers)
         _check_origin(headers, scope)
         most = self._most_bytes(headers)
-        length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > most[0]:
-            raise too_large(*most)
+        _check_length(headers.get("content-length", "0"), *most)
         visit.key = await self._identify(headers, scope)
-        body = Body(receive, most[0], self._settings.max_body_s)
-        if scope["path"] in LIGHT or scope["path"].startswith(STATIC):
+        body = Body(receive, headers, most[0], self._settings.max_body_s)
+        if _is_light(scope["path"]):
             await self._app(scope, body, visit)
+        else:
+            await self._work(scope, body, visit)
+
+    async def _work(self, scope: Scope, body: Body, visit: Visit) -> None:
+        """Pass it to the app, within its time. What cannot be stopped keeps its place."""
+        place = self._places.take()
+        work = Work(visit, place.leave)
+        task = work.start(self._app, scope, body)
+        reads = _only_reads(scope["method"], scope["path"])
+        seconds = self._settings.deadline_s if reads else self._settings.change_s
+        try:
+            end = await work.awaited(body, seconds)
+        except asyncio.CancelledError:
+            work.give_up()
+            raise
+        if end is End.ANSWERED:
+            await task
             return
-        with self._places.one() as visit.place:
-            await self._app(scope, body, visit)
+        self._left.add(task)
+        task.add_done_callback(self._end)
+        if end is End.GONE:
+            raise ClientDisconnect
+        raise Problem(504, "DeadlineExceeded", f"not answered within {seconds:g} s")
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._left.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.info("of a request that was given up: %s", error)
 
     def _most_bytes(self, headers: Headers) -> tuple[int, str]:
         """Of a body, and the way out; forms go to disk as they come, all else is kept whole."""
@@ -106,7 +136,9 @@ class Guard:
         """The name of the key shown, empty where none is needed; its rate is charged."""
         address = str((scope.get("client") or ("",))[0])
         path = scope["path"]
-        if not self._settings.keys_required or path in OPEN or path.startswith(STATIC):
+        if not self._settings.keys_required or path in PROBES:
+            return ""
+        if path in OPEN or path.startswith(STATIC):
             self._rates.spend(f"address {address}")
             return ""
         key = await run_in_threadpool(self._key, headers)
@@ -142,6 +174,15 @@ def _place(origin: str) -> str | None:
         return urlsplit(origin).netloc
     except ValueError:
         return None
+
+
+def _check_length(said: str, most: int, way_out: str) -> None:
+    if not said.isascii() or not said.isdigit() or len(said) > 18 or int(said) > most:
+        raise too_large(most, way_out)
+
+
+def _is_light(path: str) -> bool:
+    return path in LIGHT or path.startswith(STATIC)
 
 
 def _only_reads(method: str, path: str) -> bool:

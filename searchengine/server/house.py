@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 
@@ -18,7 +20,9 @@ from indexer.scan import roots
 from searchengine.encoders import registry
 from searchengine.engine import DEFAULT_ENCODER, Engine
 from searchengine.errors import SearchEngineError
+from searchengine.media.sandbox import Limits, Sandbox
 from searchengine.server.batching import PATIENCE_S, Batched
+from searchengine.server.limits import Threads
 from searchengine.server.problems import Busy, Problem
 from searchengine.server.worker import WorkerProcess
 from searchengine.store.jobs import Job
@@ -31,8 +35,25 @@ log = logging.getLogger(__name__)
 #: How long a request waits for another one that writes.
 WRITING_S = 10.0
 
+#: Requests with words that are answered side by side, and that may wait: as many as fill two
+#: batches of the encoder.
+ASKED, ASKED_WAITING = 64, 128
+
+#: Requests with files that are decoded side by side, and that may wait.
+READ = os.cpu_count() or 1
+READ_WAITING = 32
+
+#: Requests that change the library or wait to, one at a time, and that may wait for that.
+CHANGED, CHANGED_WAITING = 4, 16
+
+#: The longest that one call for a file of a query may take to decode.
+DECODING_S = 20.0
+
 #: Questions of batches that are asked at once: enough to fill a batch of the encoder.
 ASKING = 16
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +64,8 @@ class ServerSettings:
     nobody gets in without a key. ``names`` are host names that it answers to, beside the
     loopback's; empty is any (with keys only). ``max_json_bytes`` is for every body that is no
     form, ``max_body_s`` for a body to arrive, ``max_requests`` for what is worked on at once.
+    An answer must begin ``deadline_s`` after its request is whole, that to a change ``change_s``.
+    A key has ``requests_a_minute``, and so has an address that shows none, where one is needed.
     Without ``worker``, index jobs wait for one that was started elsewhere.
     """
 
@@ -55,6 +78,8 @@ class ServerSettings:
     max_body_bytes: int = 200_000_000
     max_json_bytes: int = 20_000_000
     max_body_s: float = 600.0
+    deadline_s: float = 30.0
+    change_s: float = 600.0
     max_parts: int = 16
     max_requests: int = 128
     requests_a_minute: int = 6_000
@@ -69,6 +94,10 @@ class House:
         self.library = Library(settings.library, create=True)
         self.pool = ThreadPoolExecutor(ASKING, "batch")
         self.worker = WorkerProcess(settings.library, settings.device)
+        self.sandbox = Sandbox(READ, Limits(seconds=min(DECODING_S, settings.deadline_s)))
+        self.asking = Threads(ASKED, ASKED_WAITING, "an answer")
+        self.reading = Threads(READ, READ_WAITING, "their files to be read")
+        self.changing = Threads(CHANGED, CHANGED_WAITING, "their change")
         #: Why a collection cannot be asked, by its name; filled while starting.
         self.broken: dict[str, str] = {}
         self._writing = threading.Lock()
@@ -85,7 +114,13 @@ class House:
             engine.close()
         for encoder in self._encoders.values():
             encoder.close()
+        self.sandbox.close()
         self.library.close()
+
+    def each(self, work: Callable[[A], B], things: Sequence[A]) -> list[B]:
+        """``work`` on each, side by side, for the errand of the caller."""
+        contexts = [copy_context() for _ in things]
+        return list(self.pool.map(lambda context, one: context.run(work, one), contexts, things))
 
     def engine(self, name: str, *, create: bool = False) -> Engine:
         """Raises CollectionNotFound, or CheckpointError when its encoder is not here."""
@@ -97,7 +132,12 @@ class House:
             known, engine = self._engines.get(name, (None, None))
             if engine is None or known is None or known.id != collection.id:
                 self._retire(engine)
-                engine = Engine(self.settings.library, encoder=encoder, collection=name)
+                engine = Engine(
+                    self.settings.library,
+                    encoder=encoder,
+                    collection=name,
+                    sandbox=self.sandbox,
+                )
                 self._engines[name] = collection, engine
             return engine
 
@@ -112,8 +152,8 @@ class House:
         return found
 
     def create(self, name: str, encoder: str | None = None) -> Collection:
-        """A new, empty collection. Raises CollectionExists."""
-        loaded = self.encoder(encoder or self.settings.encoder or DEFAULT_ENCODER)
+        """A new, empty collection. Raises CollectionExists, and Problem for the encoder."""
+        loaded = self.encoder(self._named(encoder))
         with self.writing(), Engine(self.settings.library) as engine:
             return engine.create_collection(name, loaded)
 
@@ -129,11 +169,22 @@ class House:
         there."""
         real = [str(self.inside(path)) for path in paths]
         roots(paths)
-        encoder = options.get("encoder") or self.settings.encoder or DEFAULT_ENCODER
+        encoder = self._named(options.get("encoder"))
         job = self.library.jobs.add(collection, real, {**options, "encoder": encoder})
         if self.settings.worker:
             self.worker.ensure()
         return job
+
+    def _named(self, encoder: str | None) -> str:
+        """One that clients may name: a folder, only when a collection was made with it here."""
+        usual = self.settings.encoder or DEFAULT_ENCODER
+        if encoder is None:
+            return usual
+        known = {info.name for info in registry.describe()}
+        used = {one.encoder for one in self.library.catalog.collections()}
+        if encoder.partition("?")[0] not in known and encoder not in {usual, *used}:
+            raise Problem(422, "UnknownEncoder", f"no encoder {encoder!r} here; see /v1/models")
+        return encoder
 
     @property
     def loaded(self) -> frozenset[str]:
@@ -185,7 +236,7 @@ class House:
         """``path``, links and dots resolved, when it lies in a root; else a Problem."""
         try:
             real = Path(path).resolve()
-        except (OSError, ValueError):  # a zero byte, say
+        except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
             raise Problem(422, "InvalidRequest", f"{path!r} is no path") from None
         tops = {*map(Path.resolve, self.roots()), self.library.path / UPLOADS}
         if tops & {real, *real.parents}:

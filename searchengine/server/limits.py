@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
+import anyio
+from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
-from searchengine.server.problems import Problem
+from searchengine.server.problems import Busy, Problem
 
 #: Clients whose rate is remembered.
 REMEMBERED = 10_000
@@ -19,6 +21,8 @@ REMEMBERED = 10_000
 IDLE_S = 20.0
 
 _RETRY = {"Retry-After": "1"}
+
+T = TypeVar("T")
 
 
 class Rates:
@@ -48,8 +52,7 @@ class Places:
         self._most = most
         self.taken = 0
 
-    @contextmanager
-    def one(self) -> Iterator[Place]:
+    def take(self) -> Place:
         """Raises Problem when all are taken."""
         if self.taken >= self._most:
             raise Problem(
@@ -58,11 +61,7 @@ class Places:
                 f"{self._most} requests are being worked on; try again in a moment",
                 _RETRY,
             )
-        place = Place(self)
-        try:
-            yield place
-        finally:
-            place.leave()
+        return Place(self)
 
 
 class Place:
@@ -78,23 +77,50 @@ class Place:
             self._places = None
 
 
+class Threads:
+    """Threads for one kind of work, so that no other kind has to wait for it."""
+
+    def __init__(self, count: int, waiting: int, what: str) -> None:
+        self._limiter = anyio.CapacityLimiter(count)
+        self._most_waiting = waiting
+        self._what = what
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns. Raises Busy at once when too many wait for a thread already."""
+        if self._limiter.statistics().tasks_waiting >= self._most_waiting:
+            raise Busy(f"too many requests wait for {self._what}; try again in a moment")
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+
 class Body:
     """What a client sends: no more than ``most_bytes``, all of it within ``seconds``."""
 
-    def __init__(self, receive: Receive, most_bytes: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, headers: Headers, most_bytes: int, seconds: float) -> None:
         self._receive = receive
         self._left = self._most = most_bytes
         self._deadline = time.monotonic() + seconds
-        self._whole = False
+        self._unread = _is_empty(headers)
+        self.whole = asyncio.Event()
+        if self._unread:
+            self.whole.set()
 
     async def __call__(self) -> Message:
-        message = await (self._receive() if self._whole else self._in_time())
+        if self._unread:
+            self._unread = False
+            return {"type": "http.request", "body": b"", "more_body": False}
+        message = await (self._receive() if self.whole.is_set() else self._in_time())
         if message["type"] == "http.request":
-            self._whole = not message.get("more_body", False)
             self._left -= len(message.get("body", b""))
             if self._left < 0:
                 raise too_large(self._most)
+        if not message.get("more_body", False):
+            self.whole.set()
         return message
+
+    async def gone(self) -> None:
+        """Until the client goes away; for when the body is whole."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def _in_time(self) -> Message:
         seconds = min(IDLE_S, self._deadline - time.monotonic())
@@ -102,6 +128,10 @@ class Body:
             return await asyncio.wait_for(self._receive(), max(seconds, 0))
         except TimeoutError:
             raise Problem(408, "TooSlow", "the request was not sent in time") from None
+
+
+def _is_empty(headers: Headers) -> bool:
+    return "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
 
 
 def too_large(most_bytes: int, way_out: str = "") -> Problem:

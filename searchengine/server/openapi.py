@@ -36,6 +36,24 @@ _OWN: tuple[type[BaseModel], ...] = (
 _FILE = {"type": "string", "format": "binary"}
 _PARTS = {m.value: {"type": "string"} if m is Modality.TEXT else _FILE for m in Modality}
 
+#: Of parameters, by name.
+EXAMPLES: dict[str, Any] = {
+    "collection": "default",
+    "item_id": 1,
+    "job_id": 1,
+    "segment": 1,
+    "path": "*/photos/*",
+    "filter": "year >= 2020",
+    "targets": "image,text",
+    "kind": "thumb",
+    "size": 320,
+    "modality": "image",
+    "after": 0,
+    "limit": 50,
+    "k": 10,
+    "offset": 0,
+}
+
 
 def body(model: type[BaseModel]) -> dict[str, Any]:
     """``openapi_extra`` of a route that reads JSON by itself."""
@@ -45,7 +63,10 @@ def body(model: type[BaseModel]) -> dict[str, Any]:
 def body_or_form(model: type[BaseModel]) -> dict[str, Any]:
     """As ``body``, or a form: a file (or words) a modality, or JSON in the field ``request``."""
     form = {"type": "object", "properties": {"request": {"type": "string"}, **_PARTS}}
-    content = {"application/json": _schema(model), "multipart/form-data": {"schema": form}}
+    content = {
+        "application/json": _schema(model),
+        "multipart/form-data": {"schema": form, "example": {"text": "a dog"}},
+    }
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -57,7 +78,8 @@ def upload() -> dict[str, Any]:
         "modality": {"type": "string", "enum": [m.value for m in Modality]},
     }
     form = {"type": "object", "properties": properties, "required": ["file"]}
-    content = {"multipart/form-data": {"schema": form}}
+    example = {"file": "the words of a text", "metadata": '{"year": 2021}', "modality": "text"}
+    content = {"multipart/form-data": {"schema": form, "example": example}}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -81,6 +103,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for operations in document["paths"].values():
             for operation in operations.values():
                 operation["responses"].pop("422", None)
+                for parameter in operation.get("parameters", ()):
+                    parameter["example"] = EXAMPLES[parameter["name"]]
                 operation["responses"]["default"] = {"description": "A problem", **_PROBLEM}
         app.openapi_schema = document
     return app.openapi_schema

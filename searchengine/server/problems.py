@@ -27,6 +27,7 @@ from searchengine.errors import (
     UnsupportedMedia,
 )
 from searchengine.server.answers import Json
+from searchengine.server.errand import GivenUp
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -57,6 +58,7 @@ class Busy(SearchEngineError):
 #: The first class that fits decides.
 STATUS: dict[type[Exception], int] = {
     Busy: 503,
+    GivenUp: 503,  # nobody sees it
     ItemNotFound: 404,
     QueryError: 400,
     ConfigError: 400,

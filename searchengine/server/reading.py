@@ -39,6 +39,8 @@ from searchengine.types import GroupBy, Modality, Mode, QueryPart, Score
 
 MAX_PARTS = 16
 MAX_QUERIES = 100
+MAX_FILTER = 5_000
+MAX_PATH = 1_000
 MAX_METADATA_BYTES = 100_000
 MAX_ID = 2**62
 
@@ -97,9 +99,9 @@ class SearchIn(BaseModel):
         json_schema_extra={"example": {"query": [{"modality": "text", "text": "a dog"}], "k": 5}},
     )
     query: list[PartIn] = Field(max_length=MAX_PARTS, json_schema_extra={"minItems": 1})
-    targets: list[ModalityName] | None = None
-    filter: str | None = Field(None, max_length=5_000)
-    path: str | None = Field(None, max_length=1_000)
+    targets: list[ModalityName] | None = Field(None, max_length=len(Modality))
+    filter: str | None = Field(None, max_length=MAX_FILTER)
+    path: str | None = Field(None, max_length=MAX_PATH)
     k: int = Field(10, le=1_000, json_schema_extra={"minimum": 1})
     offset: int = Field(0, le=9_000, json_schema_extra={"minimum": 0})
     group_by: Annotated[str, one_of(GroupBy)] = GroupBy.ITEM
@@ -109,6 +111,10 @@ class SearchIn(BaseModel):
     exact: bool = False
     explain: bool = False
     hybrid: bool = False
+
+    @property
+    def has_files(self) -> bool:
+        return any(part.file is not None for part in self.query)
 
     def how(self) -> dict[str, Any]:
         """Keywords of ``Engine.answer``."""
@@ -146,7 +152,9 @@ class JobIn(BaseModel):
         json_schema_extra={"example": {"collection": "default", "paths": ["/media/photos"]}},
     )
     collection: str = CollectionName("default")
-    paths: list[str] = Field(max_length=100, json_schema_extra={"minItems": 1})
+    paths: list[Annotated[str, Field(max_length=4_096)]] = Field(
+        max_length=100, json_schema_extra={"minItems": 1}
+    )
     encoder: str | None = Field(None, max_length=200)
     modality: ModalityName | None = None
     include: list[Glob] = Field([], max_length=100)
@@ -195,7 +203,7 @@ class Described(BaseModel):
 class Login(BaseModel):
     """A key, for which there is a cookie."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"key": "sk-..."}})
     key: str = Field(max_length=200)
 
 

@@ -11,7 +11,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from searchengine.server import metrics
-from searchengine.server.limits import Place
 from searchengine.server.problems import MEDIA_TYPE, answer
 
 log = logging.getLogger("searchengine.access")
@@ -37,7 +36,7 @@ CLIENT_GONE = 499
 
 
 class Visit:
-    """An ASGI ``send``. ``key`` is whose was shown; ``place`` is left when the answer begins."""
+    """An ASGI ``send``. ``key`` is the name of the key that was shown."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -47,7 +46,6 @@ class Visit:
         self._replaced = False
         self.status = 0
         self.key = ""
-        self.place: Place | None = None
 
     @property
     def begun(self) -> bool:
@@ -61,8 +59,6 @@ class Visit:
 
     async def _begin(self, message: Message) -> None:
         self.status = message["status"]
-        if self.place:
-            self.place.leave()
         said = Headers(raw=message.get("headers", []))
         if self.status >= 400 and said.get("content-type") not in KNOWN:
             await self._replace(said)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, and_, exists, not_, or_
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, true
 
 from searchengine.store.tables import FieldRow, ItemRow
 from searchengine.types import And, Comparison, Condition, Not, Operator, Or, PathGlob
+
+#: SQLite takes ``a or b or c ...`` for a tree as deep as it is long, and refuses one of 1,000.
+CHAINED = 50
+
+#: ``and_`` or ``or_``.
+Join: TypeAlias = Callable[..., ColumnElement[bool]]
 
 #: Fields every item has; anything else is looked up in its metadata.
 COLUMNS: dict[str, Any] = {
@@ -29,12 +36,22 @@ def compile_condition(condition: Condition) -> ColumnElement[bool]:
             return _comparison(condition)
         case PathGlob(pattern):
             return or_(_like(pattern), _like(f"*/{pattern}"))
+        case Not(Not(inner)):
+            return compile_condition(inner)
         case Not(inner):
             return not_(compile_condition(inner))
         case And(parts):
-            return and_(*map(compile_condition, parts))
+            return _joined(and_, [compile_condition(part) for part in parts])
         case Or(parts):
-            return or_(*map(compile_condition, parts))
+            return _joined(or_, [compile_condition(part) for part in parts])
+
+
+def _joined(join: Join, parts: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """A chain, cut into pieces, of which SQLAlchemy makes no chain again; none is ever null."""
+    while len(parts) > CHAINED:
+        pieces = [parts[start : start + CHAINED] for start in range(0, len(parts), CHAINED)]
+        parts = [join(*piece).is_(true()) for piece in pieces]
+    return join(*parts)
 
 
 def _comparison(comparison: Comparison) -> ColumnElement[bool]:

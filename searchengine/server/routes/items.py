@@ -10,7 +10,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from searchengine.documents import item_dict
@@ -20,7 +19,9 @@ from searchengine.server.house import House, engine_of, house_of
 from searchengine.server.openapi import body, upload
 from searchengine.server.problems import Problem
 from searchengine.server.reading import (
+    MAX_FILTER,
     MAX_ID,
+    MAX_PATH,
     DeleteIn,
     Described,
     read_form,
@@ -35,15 +36,16 @@ router = APIRouter(prefix="/v1/collections/{collection}/items", tags=["items"])
 ItemId = Annotated[int, InPath(ge=1, le=MAX_ID)]
 
 #: Types that a browser shows and cannot run; anything else is downloaded. SVG is none of them.
-SHOWN = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "audio/", "video/")
+SHOWN = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
+PLAYED = ("audio/", "video/")
 
 
 @router.get("", responses={200: {"model": ItemsOut}})
 def items(
     collection: str,
     request: Request,
-    path: Annotated[str | None, Query(max_length=1_000)] = None,
-    filter: Annotated[str | None, Query(max_length=5_000)] = None,
+    path: Annotated[str | None, Query(max_length=MAX_PATH)] = None,
+    filter: Annotated[str | None, Query(max_length=MAX_FILTER)] = None,
     after: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
 ) -> Json:
@@ -62,7 +64,7 @@ async def add(collection: str, request: Request) -> Json:
     """
     house = house_of(request)
     async with read_form(request, 2) as form:
-        return await run_in_threadpool(_add, house, collection, form)
+        return await house.changing.run(lambda: _add(house, collection, form))
 
 
 @router.get("/{item_id}", responses={200: {"model": ItemOut}})
@@ -82,24 +84,30 @@ async def describe(collection: str, item_id: ItemId, request: Request) -> Json:
             engine.describe(item_id, described.metadata)
         return Json(_document(collection, *engine.show(item_id)))
 
-    return await run_in_threadpool(change)
+    return await house.changing.run(change)
 
 
 @router.delete("/{item_id}", status_code=204)
-def delete(collection: str, item_id: ItemId, request: Request) -> None:
+async def delete(collection: str, item_id: ItemId, request: Request) -> None:
     """Forget an item. Its file stays, unless it was sent to the server."""
-    house, engine = house_of(request), engine_of(request, collection)
-    with house.writing():
-        found, _ = engine.show(item_id)
-        engine.delete(ids=[item_id])
-    uploads.remove(house.uploads(engine.collection()), found.path)
+    house = house_of(request)
+
+    def change() -> None:
+        engine = house.engine(collection)
+        with house.writing():
+            found, _ = engine.show(item_id)
+            engine.delete(ids=[item_id])
+        uploads.remove(house.uploads(engine.collection()), found.path)
+
+    await house.changing.run(change)
 
 
 @router.post(":delete", openapi_extra=body(DeleteIn), responses={200: {"model": DeletedOut}})
 async def delete_many(collection: str, request: Request) -> Json:
     """Forget items by id and by path, or count them. Files stay, unless sent to the server."""
     house, wanted = house_of(request), await read_json(request, DeleteIn)
-    return Json({"items": await run_in_threadpool(_delete, house, collection, wanted)})
+    count = await house.changing.run(lambda: _delete(house, collection, wanted))
+    return Json({"items": count})
 
 
 @router.get(
@@ -139,7 +147,7 @@ def _served_as(item: MediaItem) -> tuple[str, bool]:
     """The type, and whether a browser may show it; what is written in a file is never a page."""
     if item.modality is Modality.TEXT and item.mime_type.startswith("text/"):
         return "text/plain; charset=utf-8", True
-    if item.mime_type.startswith(SHOWN):
+    if item.mime_type in SHOWN or item.mime_type.startswith(PLAYED):
         return item.mime_type, True
     return "application/octet-stream", False
 

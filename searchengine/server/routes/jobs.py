@@ -74,7 +74,7 @@ async def events(job: Found, request: Request) -> AsyncIterator[ServerSentEvent]
         if (document := _document(job)) != told:
             yield ServerSentEvent(data=document)
             told = document
-        if job.state.is_over:
+        if job.state.is_over or request.app.state.leaving.is_set():
             return
         await asyncio.sleep(LOOK_S)
         job = await run_in_threadpool(job_of, request, job.id)

@@ -6,14 +6,13 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
 
 from searchengine.encoders import registry
 from searchengine.errors import CollectionNotFound
 from searchengine.server.answers import Json
 from searchengine.server.house import House, engine_of, house_of
 from searchengine.server.openapi import body
-from searchengine.server.reading import CollectionIn, read_json
+from searchengine.server.reading import MAX_FILTER, CollectionIn, read_json
 from searchengine.server.schemas import (
     CollectionOut,
     CollectionsOut,
@@ -75,7 +74,7 @@ async def create(request: Request) -> Json:
         house.create(wanted.name, wanted.encoder)
         return Json(_one(house, wanted.name), 201)
 
-    return await run_in_threadpool(make)
+    return await house.changing.run(make)
 
 
 @router.get("/collections/{collection}", responses={200: {"model": CollectionOut}})
@@ -85,16 +84,17 @@ def collection(collection: str, request: Request) -> Json:
 
 
 @router.delete("/collections/{collection}", status_code=204)
-def drop(collection: str, request: Request) -> None:
+async def drop(collection: str, request: Request) -> None:
     """Forget a collection with everything in it. Files stay, but those sent to the server."""
-    house_of(request).drop(collection)
+    house = house_of(request)
+    await house.changing.run(lambda: house.drop(collection))
 
 
 @router.get("/collections/{collection}/facets", responses={200: {"model": FacetsOut}})
 def facets(
     collection: str,
     request: Request,
-    filter: Annotated[str | None, Query(max_length=5_000)] = None,
+    filter: Annotated[str | None, Query(max_length=MAX_FILTER)] = None,
 ) -> Json:
     """How many items can be found by each modality, and have each of the commonest values."""
     found = engine_of(request, collection).facets(filter=filter)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import anyio
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi import Path as InPath
 from fastapi.responses import Response
@@ -20,6 +19,7 @@ from searchengine.errors import MediaError
 from searchengine.media.modality import decide
 from searchengine.media.options import MediaOptions
 from searchengine.server.house import House, house_of
+from searchengine.server.limits import Threads
 from searchengine.server.previews.cache import key_of
 from searchengine.server.previews.gallery import WORKERS, Gallery
 from searchengine.server.previews.kinds import (
@@ -33,7 +33,8 @@ from searchengine.server.previews.kinds import (
 from searchengine.server.previews.passage import passage
 from searchengine.server.previews.sheet import Preview
 from searchengine.server.previews.source import Source
-from searchengine.server.problems import Busy, Problem
+from searchengine.server.problems import Problem
+from searchengine.server.reading import suffixes
 from searchengine.types import MediaItem, Modality, Segment, Span
 
 #: Part of every key: to be raised when previews come to look different.
@@ -57,7 +58,7 @@ SegmentIn = Annotated[int | None, Query(ge=1, le=2**62)]
 @asynccontextmanager
 async def _living(app: FastAPI) -> AsyncIterator[None]:
     gallery = Gallery(app.state.house.library.path)
-    app.state.studio = Studio(gallery, anyio.CapacityLimiter(2 * WORKERS))
+    app.state.studio = Studio(gallery, Threads(2 * WORKERS, MOST_WAITING, "a preview"))
     yield
     gallery.close()
 
@@ -67,16 +68,10 @@ router = APIRouter(prefix="/v1", tags=["previews"], lifespan=_living)
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """The gallery, and how many threads may work for it: the others are for queries."""
+    """The gallery, and the threads that work for it."""
 
     gallery: Gallery
-    threads: anyio.CapacityLimiter
-
-    async def run(self, work: Callable[[], Response]) -> Response:
-        """Raises Busy when too many wait already."""
-        if self.threads.statistics().tasks_waiting >= MOST_WAITING:
-            raise Busy("too many previews are being drawn; try again in a moment")
-        return await anyio.to_thread.run_sync(work, limiter=self.threads)
+    threads: Threads
 
 
 @router.get(
@@ -109,7 +104,7 @@ async def of_item(
             return _answer(request, key)
         return _answer(request, key, studio.gallery.kept(key, source, chosen, size))
 
-    return await studio.run(work)
+    return await studio.threads.run(work)
 
 
 @router.post(
@@ -125,7 +120,8 @@ async def of_item(
                         "type": "object",
                         "properties": {"file": {"type": "string", "format": "binary"}},
                         "required": ["file"],
-                    }
+                    },
+                    "example": {"file": "the words of a text"},
                 }
             },
         }
@@ -149,14 +145,16 @@ async def of_file(
             raise Problem(422, "InvalidRequest", "send one file as multipart/form-data")
         name, file = sent[0]
         declared = modality or (Modality(name) if name in set(Modality) else None)
-        return await studio.run(lambda: _of_upload(studio.gallery, file, declared, kind, size))
+        return await studio.threads.run(
+            lambda: _of_upload(studio.gallery, file, declared, kind, size)
+        )
 
 
 def _of_upload(
     gallery: Gallery, sent: UploadFile, declared: Modality | None, kind: Kind, size: int
 ) -> Response:
     with tempfile.TemporaryDirectory(prefix="searchengine-preview-") as folder:
-        path = Path(folder, f"file{_suffixes(sent.filename or '')}")
+        path = Path(folder, f"file{suffixes(sent.filename or '')}")
         with path.open("wb") as file:
             shutil.copyfileobj(sent.file, file)
         try:
@@ -166,12 +164,6 @@ def _of_upload(
             raise type(error)(sent.filename or "the file", error.reason) from error
     headers = {MODALITY_HEADER: modality.value, "Cache-Control": "no-store"}
     return Response(drawn.content, media_type=drawn.mime_type, headers=headers)
-
-
-def _suffixes(name: str) -> str:
-    """The last two, ``.depth.png``: modality and decoder go by them, and by nothing else."""
-    kept = [one for one in Path(name).suffixes[-2:] if one[1:].isalnum() and len(one) < 12]
-    return "".join(kept).lower()
 
 
 def _found(house: House, name: str, item_id: int) -> tuple[MediaItem, tuple[Segment, ...]]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
-from starlette.concurrency import run_in_threadpool
 
 from searchengine.documents import hit_dict, result_dict
 from searchengine.engine import Engine
 from searchengine.query.embed import embed_media
 from searchengine.server.answers import Json
 from searchengine.server.house import House, engine_of, house_of
+from searchengine.server.limits import Threads
 from searchengine.server.openapi import body, body_or_form
 from searchengine.server.problems import Problem
 from searchengine.server.reading import (
+    MAX_FILTER,
     MAX_ID,
     Asked,
     BatchIn,
@@ -36,7 +37,7 @@ async def search(collection: str, request: Request) -> Json:
     """Neighbours of words, files and items. A form may have a file a modality instead of JSON."""
     house = house_of(request)
     async with read_search(request, house.settings.max_parts) as asked:
-        return Json(await run_in_threadpool(_answer, house, collection, asked))
+        return await _threads(house, asked).run(lambda: Json(_answer(house, collection, asked)))
 
 
 @router.post("/search:batch", openapi_extra=body(BatchIn), responses={200: {"model": BatchOut}})
@@ -44,7 +45,8 @@ async def search_batch(collection: str, request: Request) -> Json:
     """Many searches in one request, which costs less than one by one."""
     house = house_of(request)
     batch = await read_json(request, BatchIn)
-    return Json({"results": await run_in_threadpool(_answers, house, collection, batch)})
+    threads = house.reading if any(one.has_files for one in batch.queries) else house.asking
+    return await threads.run(lambda: Json({"results": _answers(house, collection, batch)}))
 
 
 @router.get("/similar/{item_id}", responses={200: {"model": ResultOut}})
@@ -54,8 +56,10 @@ def similar(
     request: Request,
     k: Annotated[int, Query(ge=1, le=1_000)] = 10,
     offset: Annotated[int, Query(ge=0, le=9_000)] = 0,
-    targets: Annotated[str | None, Query(description="modalities, with commas")] = None,
-    filter: Annotated[str | None, Query(max_length=5_000)] = None,
+    targets: Annotated[
+        str | None, Query(max_length=100, description="modalities, with commas")
+    ] = None,
+    filter: Annotated[str | None, Query(max_length=MAX_FILTER)] = None,
 ) -> Json:
     """Neighbours of an item, without the item itself."""
     engine = engine_of(request, collection)
@@ -72,7 +76,12 @@ async def embed(collection: str, request: Request) -> Json:
     async with read_search(request, house.settings.max_parts) as asked:
         if len(asked.search.query) != 1 or asked.search.query[0].id is not None:
             raise Problem(422, "InvalidRequest", "embed takes exactly one text or file")
-        return Json(await run_in_threadpool(_embed, house, collection, asked))
+        return await _threads(house, asked).run(lambda: Json(_embed(house, collection, asked)))
+
+
+def _threads(house: House, asked: Asked) -> Threads:
+    """Who asks with words need not wait until the files of others are decoded."""
+    return house.reading if asked.search.has_files else house.asking
 
 
 def _answer(house: House, collection: str, asked: Asked) -> dict[str, Any]:
@@ -84,8 +93,7 @@ def _answer(house: House, collection: str, asked: Asked) -> dict[str, Any]:
 
 def _answers(house: House, collection: str, batch: BatchIn) -> list[dict[str, Any]]:
     """Side by side, so that the encoder has them together."""
-    asked = map(Asked, batch.queries)
-    return list(house.pool.map(lambda one: _answer(house, collection, one), asked))
+    return house.each(lambda one: _answer(house, collection, Asked(one)), batch.queries)
 
 
 def _embed(house: House, collection: str, asked: Asked) -> dict[str, Any]:
