@@ -85,7 +85,7 @@ class Guard:
         most = self._most_bytes(headers)
         _check_length(headers.get("content-length", "0"), *most)
         visit.key = await self._identify(headers, scope)
-        body = Body(receive, headers, most[0], self._settings.max_body_s)
+        body = Body(receive, headers, most, self._settings.max_body_s)
         if _is_light(scope["path"]):
             await self._app(scope, body, visit)
         else:

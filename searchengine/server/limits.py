@@ -93,11 +93,15 @@ class Threads:
 
 
 class Body:
-    """What a client sends: no more than ``most_bytes``, all of it within ``seconds``."""
+    """What a client sends: all of it within ``seconds``, and no more than ``most``, which are
+    bytes and the way out."""
 
-    def __init__(self, receive: Receive, headers: Headers, most_bytes: int, seconds: float) -> None:
+    def __init__(
+        self, receive: Receive, headers: Headers, most: tuple[int, str], seconds: float
+    ) -> None:
         self._receive = receive
-        self._left = self._most = most_bytes
+        self._most = most
+        self._left = most[0]
         self._deadline = time.monotonic() + seconds
         self._unread = _is_empty(headers)
         self.whole = asyncio.Event()
@@ -112,7 +116,7 @@ class Body:
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
-                raise too_large(self._most)
+                raise too_large(*self._most)
         if not message.get("more_body", False):
             self.whole.set()
         return message

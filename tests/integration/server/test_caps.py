@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,38 +17,24 @@ from searchengine.server.limits import Rates
 from searchengine.server.problems import Problem
 from searchengine.store.keys import Scope
 from searchengine.store.library import Library
-from searchengine.types import Modality
 from tests.hash_encoder import HashEncoder
 from tests.integration.server.serving import BASE, hashing, make_hash_library, serving
 
 MAX_BODY, MAX_JSON = 300_000, 200_000
 
 
-class Gated(HashEncoder):
-    """Encodes nothing while the gate is shut."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def encode(self, batch: Any, modality: Modality) -> Any:
-        assert self.gate.wait(60)
-        return super().encode(batch, modality)
+@pytest.fixture(scope="module")
+def encoder() -> HashEncoder:
+    return HashEncoder()
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Gated:
-    return Gated()
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, encoder: Gated) -> Path:
+def library(tmp_path_factory: pytest.TempPathFactory, encoder: HashEncoder) -> Path:
     return make_hash_library(tmp_path_factory.mktemp("capped"), encoder)
 
 
 @pytest.fixture(scope="module")
-def client(library: Path, encoder: Gated) -> Iterator[TestClient]:
+def client(library: Path, encoder: HashEncoder) -> Iterator[TestClient]:
     with (
         hashing(encoder),
         serving(library, worker=False, max_body_bytes=MAX_BODY, max_json_bytes=MAX_JSON) as client,
@@ -318,34 +301,6 @@ def test_base64_at_the_end_of_its_rope(client: TestClient) -> None:
         assert answer.status_code == status, (file, answer.text)
 
 
-def test_so_many_requests_at_once(library: Path, encoder: Gated) -> None:
-    most = 3
-    with (
-        hashing(encoder),
-        serving(library, worker=False, max_requests=most) as client,
-        ThreadPoolExecutor(most) as pool,
-    ):
-        encoder.gate.clear()
-        ask = lambda n: client.post(f"{BASE}/search", json=part(text=f"w{n}"))  # noqa: E731
-        waiting = [pool.submit(ask, n) for n in range(most)]
-        refused = _until(lambda: client.get("/v1/models"), 503)
-        assert refused.headers["retry-after"] and refused.json()["title"] == "Busy"
-        assert client.get("/healthz").status_code == 200
-        encoder.gate.set()
-        assert [one.result(30).status_code for one in waiting] == [200] * most
-        assert client.get("/v1/collections").status_code == 200
-
-
-def _until(ask: Any, status: int) -> Any:
-    """Asks again until it is answered so."""
-    for _ in range(500):
-        answer = ask()
-        time.sleep(0.02)
-        if answer.status_code == status:
-            return answer
-    raise AssertionError(answer.text)
-
-
 def test_a_rate_at_its_bound() -> None:
     rates = Rates(600)  # 60 at once
     for _ in range(60):
@@ -357,7 +312,7 @@ def test_a_rate_at_its_bound() -> None:
 
 
 def test_each_key_has_a_rate_of_its_own_and_probes_have_none(
-    tmp_path: Path, encoder: Gated
+    tmp_path: Path, encoder: HashEncoder
 ) -> None:
     library = make_hash_library(tmp_path, encoder)
     with Library(library) as opened:

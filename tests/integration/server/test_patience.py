@@ -81,7 +81,7 @@ def get(url: str, path: str) -> httpx.Response:
 
 
 def until(true: Any) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -122,6 +122,27 @@ def test_a_client_that_goes_away_frees_its_place(url: str, app: FastAPI, encoder
         until(lambda: waiting(app) == 0)
         encoder.gate.set()
         assert first.result(60).status_code in (200, 504)
+
+
+def test_so_many_requests_are_worked_on_and_no_more(tmp_path: Path, encoder: Gated) -> None:
+    library, most = make_hash_library(tmp_path, encoder), 3
+    with hashing(encoder), ThreadPoolExecutor(most) as pool:
+        app = create_app(ServerSettings(library, worker=False, max_requests=most))
+        with listening(app) as url:
+            encoder.gate.clear()
+            asked = [pool.submit(ask, url) for _ in range(most - 1)]
+            until(lambda: encoder.begun.is_set() and waiting(app) == most - 2)
+            assert get(url, "/v1/models").status_code == 200
+            asked.append(pool.submit(ask, url))
+            until(lambda: waiting(app) == most - 1)
+            start = time.monotonic()
+            refused = get(url, "/v1/models")
+            assert refused.status_code == 503 and time.monotonic() - start < 5
+            assert refused.headers["retry-after"] and refused.json()["title"] == "Busy"
+            assert get(url, "/healthz").status_code == 200
+            encoder.gate.set()
+            assert [one.result(60).status_code for one in asked] == [200] * most
+            assert get(url, "/v1/models").status_code == 200
 
 
 def test_what_was_given_up_is_not_begun() -> None:
@@ -179,7 +200,7 @@ from searchengine.server.app import create_app
 from searchengine.server.house import ServerSettings
 from tests.hash_encoder import HashEncoder
 from tests.integration.server.serving import hashing
-with hashing(HashEncoder(delay_s=1.0)):
+with hashing(HashEncoder(delay_s=2.0)):
     app = create_app(ServerSettings(Path(sys.argv[1]), worker=False))
     serving.serve(app, "127.0.0.1", int(sys.argv[2]))
 """
@@ -192,13 +213,16 @@ def test_what_is_under_way_at_sigterm_is_finished(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SERVED, str(library), str(port)]
     with subprocess.Popen(command, env=os.environ) as process:
         url = f"http://127.0.0.1:{port}"
-        until(lambda: _ready(url, process))
-        with ThreadPoolExecutor(4) as pool:
-            asked = [pool.submit(ask, url) for _ in range(4)]
-            time.sleep(0.5)
-            process.send_signal(signal.SIGTERM)
-            assert [one.result(60).status_code for one in asked] == [200] * 4
-        assert process.wait(60) in (0, -signal.SIGTERM)
+        try:
+            until(lambda: _ready(url, process))
+            with ThreadPoolExecutor(2) as pool:
+                asked = [pool.submit(ask, url) for _ in range(2)]
+                until(lambda: "searchengine_encoder_waiting 1.0" in get(url, "/metrics").text)
+                process.send_signal(signal.SIGTERM)
+                assert [one.result(60).status_code for one in asked] == [200] * 2
+            assert process.wait(60) in (0, -signal.SIGTERM)
+        finally:
+            process.kill()
 
 
 def _ready(url: str, process: subprocess.Popen[bytes]) -> bool:
