@@ -101,7 +101,8 @@ class Sandbox:
                 reply, arrays = child.call(request, seconds)
                 if "error" not in reply:
                     return read(reply, arrays)
-                reason = str(reply["reason"])
+                # decoders put the path into their messages; a server shall not tell its folders
+                reason = str(reply["reason"]).replace(str(request["path"]), path.name)
             except Breach as breach:
                 raise DecodeError(str(path), str(breach)) from None
             except wire.NONSENSE:
