@@ -204,7 +204,7 @@ def attack(client: TestClient, name: str, rounds: int) -> None:
 
 @pytest.mark.parametrize("name", list(originals()))
 def test_a_file_with_errors_is_answered_or_refused(client: TestClient, name: str) -> None:
-    attack(client, name, 15)
+    attack(client, name, 12)
 
 
 @pytest.mark.slow
