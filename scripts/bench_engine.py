@@ -2,7 +2,7 @@
 
     python scripts/bench_engine.py search            # 200k vectors, Engine beside bare FAISS
     python scripts/bench_engine.py open --rows 1000000
-    python scripts/bench_engine.py add recheck busy
+    python scripts/bench_engine.py add recheck busy batch
 
 Vectors are synthetic and shaped like joint embeddings: each modality a cone of its own, clusters
 within it. Threads are pinned to one where a single query is timed. Nothing here is a test.
@@ -30,7 +30,6 @@ from searchengine.engine import Engine
 from searchengine.query.search import search
 from searchengine.store.change import Addition, Change
 from searchengine.store.library import Library
-from searchengine.store.vectors.recipe import RECIPE
 from searchengine.types import (
     Collection,
     FloatArray,
@@ -171,7 +170,7 @@ def bench_search(rows: int) -> None:
         queries = cone(400, seed=7_000_000)
         stored = np.concatenate([block for _, block in table.shards.blocks()])
         ids = table.shards.ids()
-        effort = RECIPE.within
+        effort = table.effort([Modality.IMAGE], Modality.IMAGE)
         parameters = faiss.SearchParametersIVF(nprobe=round(table.index.nlist * effort.probed))
         encoder = Given()
 
@@ -312,9 +311,36 @@ def bench_busy(files: int) -> None:
             )
 
 
+def bench_batch(rows: int) -> None:
+    """Questions in words with the starter's network: one by one, and as one batch, in turn."""
+    words = [word for path in Path("docs").glob("*.md") for word in path.read_text().split()]
+    asked = [{"text": " ".join(words[n * 5 : n * 5 + 5])} for n in range(256)]
+    with tempfile.TemporaryDirectory() as folder, Engine(folder, encoder="starter") as engine:
+        collection = engine.create_collection("default")
+        with Library(Path(folder)) as library:
+            fill(library, collection, rows)
+        blocks = [asked[:64], asked[64:128], asked[128:192], asked[192:]]
+        for warm in (engine.search(**asked[0]), *engine.batch(asked[:8])):
+            assert not isinstance(warm, Exception)
+
+        def alone(number: int) -> float:
+            return 0.0 * len([engine.search(**one) for one in blocks[number % 4]])
+
+        def together(number: int) -> float:
+            return 0.0 * len(list(engine.batch(blocks[number % 4])))
+
+        one, block = (ms / 64 for ms in interleaved(4, alone, together))
+        print(
+            f"batch   64 questions in words, {rows} vectors: one by one {one:.2f} ms each, in a "
+            f"batch {block:.2f} ms each, ratio {one / block:.1f}"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", default=["search", "open", "add", "recheck", "busy"])
+    parser.add_argument(
+        "what", nargs="*", default=["search", "open", "add", "recheck", "batch", "busy"]
+    )
     parser.add_argument("--rows", type=int, default=0, help="vectors, instead of the usual number")
     asked = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} processors, faiss {faiss.__version__}")
@@ -326,6 +352,8 @@ def main() -> None:
         bench_add(asked.rows or 100_000)
     if "recheck" in asked.what:
         bench_recheck(asked.rows or 100_000)
+    if "batch" in asked.what:
+        bench_batch(asked.rows or 15_000)
     if "busy" in asked.what:
         bench_busy(asked.rows or 400)
 

@@ -433,6 +433,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", nargs="?", default="peers", choices=["peers", "mixed"])
     parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--asked", type=int, default=400, help="queries of each kind")
     parser.add_argument("--base", type=Path, help="float32 (n, d), of length 1")
     parser.add_argument("--queries", type=Path)
     parser.add_argument("--cross-queries", type=Path)
@@ -451,8 +452,8 @@ def main() -> None:
         shape = Shape()
         base = shape.base(given.rows, 7)
         asked = {
-            "of the same modality": shape.base(400, 9),
-            "of another": shape.strangers(400, 7, given.rows),
+            "of the same modality": shape.base(given.asked, 9),
+            "of another": shape.strangers(given.asked, 7, given.rows),
         }
     known = {"hnswlib": Hnswlib, "usearch": Usearch, "lancedb": Lancedb, "milvus": Milvus}
     known["chroma"] = Chroma

@@ -250,8 +250,8 @@ class Engine:
     ) -> Iterator[SearchResult | SearchEngineError]:
         """Answer many queries in order, each given as ``search`` takes it.
 
-        A block of them is encoded and searched together, which takes a fraction of the time. A
-        query that cannot be answered gives its error, and stops nothing.
+        A block of them is encoded and searched together; a query that cannot be answered gives
+        its error, and stops nothing.
         """
         collection, encoder = self.collection(), self.encoder()
         self._check(collection, encoder)

@@ -38,7 +38,7 @@ def batch(
     encoder: opt.EncoderName = None,
     device: opt.Device = None,
 ) -> None:
-    """Answer a file of queries in blocks, several times faster than one by one.
+    """Answer a file of queries, encoded and searched in blocks.
 
     A line is an object with the names that Engine.search takes. Each is answered by one line, in
     order; one that cannot be is reported and stops nothing.
