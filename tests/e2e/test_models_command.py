@@ -264,7 +264,7 @@ def test_a_check_shows_three_tables_of_shares(run: Run) -> None:
     for table in tables.values():
         assert table["right"] == 3
         assert all(sum(row) == pytest.approx(1, abs=1e-6) for row in table["softmax"])
-        assert min(table["softmax"][n][n] for n in range(3)) > 0.9
+        assert min(table["softmax"][n][n] for n in range(3)) > 0.75
     shown = run("check", "starter", *KITTEN, *OWL, *DRUMS, *words)
     lines = shown.stdout.splitlines()
     assert lines[0] == "image x text" and lines[1].split() == ["a", "kitten", "an", "owl", "drums"]
