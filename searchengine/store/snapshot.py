@@ -45,6 +45,9 @@ ATTEMPTS = 10
 #: take a thousand seeks.
 BACKGROUND, RUN = 1_024, 16
 
+#: Queries whose candidates are kept for when they are asked.
+AHEAD = 1_024
+
 
 class Snapshot:
     """Searches one generation. Threads may share it."""
@@ -222,7 +225,7 @@ class VectorTable:
     ) -> None:
         """Find the candidates of many ``queries`` float32 (b, d) at once; ``search`` takes them.
 
-        What is not asked for before the next block is forgotten.
+        About 1,000 queries are remembered.
         """
         effort = self.effort(asked, modality)
         if self._on_device is not None:
@@ -237,7 +240,8 @@ class VectorTable:
         self._remember(queries, effort, count, np.concatenate(found, axis=1))
 
     def _remember(self, queries: FloatArray, effort: Effort, count: int, ids: IdArray) -> None:
-        self._ahead = {
+        kept = self._ahead if len(self._ahead) < AHEAD else {}
+        self._ahead = kept | {
             (query.tobytes(), effort): (count, row[row >= 0])
             for query, row in zip(queries, ids, strict=True)
         }
