@@ -6,9 +6,9 @@ from alembic import context
 from searchengine.store.tables import Base
 
 
-def ours(_object: object, name: str | None, kind: str, *_: object) -> bool:
-    """Not the tables that FTS5 keeps for itself."""
-    return not (kind == "table" and str(name).startswith("passages_index"))
+def ours(_object: object, name: str | None, *_: object) -> bool:
+    """Not what SQLite and PostgreSQL keep for their full text."""
+    return not str(name).startswith(("passages_index", "index_"))
 
 
 context.configure(

@@ -14,6 +14,9 @@ from searchengine.media.metadata import Rows, read_metadata
 from searchengine.media.modality import is_candidate
 from searchengine.types import Failure
 
+#: Longer ones do not fit into an index of PostgreSQL, whose rows have up to 2,704 bytes.
+MAX_PATH_BYTES = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -109,16 +112,23 @@ def _folder(
 
 
 def _file(path: Path, root: str, rows: list[tuple[Path, Rows]]) -> Iterator[File | Failure]:
-    try:
-        str(path).encode()
-        status = path.stat()
-    except UnicodeEncodeError:
-        reason = "the name is not valid UTF-8; rename the file"
+    if reason := _cannot_be_kept(path):
         yield Failure(_printable(path), "UnsupportedMedia", reason)
+        return
+    try:
+        status = path.stat()
     except OSError as error:
         yield Failure(str(path), "DecodeError", f"cannot be read ({error.strerror})")
     else:
         yield File(str(path), root, status.st_size, status.st_mtime_ns, _row(path, rows))
+
+
+def _cannot_be_kept(path: Path) -> str | None:
+    try:
+        long = len(str(path).encode()) > MAX_PATH_BYTES
+    except UnicodeEncodeError:
+        return "the name is not valid UTF-8; rename the file"
+    return f"the path is longer than {MAX_PATH_BYTES} bytes; move the file" if long else None
 
 
 def _row(path: Path, rows: list[tuple[Path, Rows]]) -> dict[str, Any]:

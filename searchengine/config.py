@@ -64,3 +64,11 @@ def models_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """
     given = environ.get(_PREFIX + "MODELS", "")
     return Path(given).expanduser() if given else default_library() / "models"
+
+
+def database_url(environ: Mapping[str, str] = os.environ) -> str:
+    """``SEARCHENGINE_DATABASE_URL``: the PostgreSQL that keeps the catalog; empty is SQLite.
+
+    It is no flag, since a list of processes would show its password.
+    """
+    return environ.get(_PREFIX + "DATABASE_URL", "")

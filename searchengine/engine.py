@@ -73,7 +73,9 @@ class Engine:
 
     ``encoder`` is a name or an Encoder; None takes what the collection was made with, or
     ``starter``. ``sandbox`` decodes the files of queries, and is not closed here; None makes one
-    of one process. Nothing is loaded or created until it is needed. Threads may share an engine.
+    of one process. ``database_url`` is the PostgreSQL that keeps the catalog; empty is SQLite in the
+    folder, None what ``SEARCHENGINE_DATABASE_URL`` says. Nothing is loaded or created until it is
+    needed. Threads may share an engine.
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class Engine:
         device: str = "auto",
         options: MediaOptions | None = None,
         sandbox: Sandbox | None = None,
+        database_url: str | None = None,
     ) -> None:
         self._path = Path(library)
+        self._database_url = database_url
         self._chosen = encoder
         self._collection_name = collection
         self._device = device
@@ -399,7 +403,9 @@ class Engine:
         with self._lock:
             if self._library is None:
                 on = "cuda" if self._device == "cuda" else None  # auto leaves it to the networks
-                self._library = Library(self._path, create=create, scanned_on=on)
+                self._library = Library(
+                    self._path, create=create, scanned_on=on, database_url=self._database_url
+                )
             return self._library
 
     def _load(self, encoder: str | Encoder) -> Encoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import tempfile
 from collections.abc import Iterator
@@ -75,6 +76,7 @@ def _library(ctx: typer.Context) -> Iterator[Path]:
         yield Path(named).expanduser().resolve()
         return
     with tempfile.TemporaryDirectory(prefix="searchengine-demo-") as folder:
+        os.environ["SEARCHENGINE_DATABASE_URL"] = ""  # nothing of it is to stay anywhere
         yield Path(folder)
 
 

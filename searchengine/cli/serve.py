@@ -23,7 +23,9 @@ def serve(
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST", help="A host name it answers to. Repeatable."),
+        typer.Option(
+            metavar="HOST", help="A host name it answers to, which then needs keys. Repeatable."
+        ),
     ] = None,
     worker: Annotated[
         bool,
@@ -39,14 +41,15 @@ def serve(
 ) -> None:
     """Serve the library on this machine: a page to search with, and an API for programs.
 
-    Beyond the loopback address a key is needed: see `searchengine key create`.
+    Beyond the loopback address, and under any name, a key is needed: see `searchengine key
+    create`.
     """
     from searchengine.server.app import create_app
     from searchengine.server.house import ServerSettings
     from searchengine.server.serving import serve as run
 
     settings = session_of(ctx).settings
-    alone = _is_loopback(host)
+    alone = _is_loopback(host) and not name  # a name is for others, who come through a proxy
     app = create_app(
         ServerSettings(
             settings.library,
@@ -62,8 +65,8 @@ def serve(
     )
     if not alone and not app.state.house.library.keys.all():
         raise ConfigError(
-            f"{host} can be reached by others, so a key is needed: run `searchengine key create "
-            "NAME` first, or serve on 127.0.0.1"
+            f"{host if not name else name[0]} can be reached by others, so a key is needed: run "
+            "`searchengine key create NAME` first, or serve on 127.0.0.1 without --name"
         )
     scheme = "https" if ssl_certfile else "http"
     say(f"searchengine at {scheme}://{_shown(host)}:{port}/  (stop with Ctrl-C)")

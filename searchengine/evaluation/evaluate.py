@@ -80,7 +80,13 @@ def evaluate(
     words = sentences(described.labels, prompts, wordings)
     with (
         tempfile.TemporaryDirectory(prefix="searchengine-eval-") as folder,
-        Engine(Path(folder) / "library", encoder=encoder, device=device, options=options) as engine,
+        Engine(
+            Path(folder) / "library",
+            encoder=encoder,
+            device=device,
+            options=options,
+            database_url="",  # what is gone in a minute is nobody's database's business
+        ) as engine,
     ):
         report = engine.index([top], soundtrack=False, workers=workers, on_progress=on_progress)
         found = _found(engine, top)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from searchengine.errors import CollectionNotFound
 from searchengine.store.conditions import compile_condition
-from searchengine.store.connect import Readers
+from searchengine.store.connect import Readers, snapshots
 from searchengine.store.nouns import (
     ITEM_COLUMNS,
     SEGMENT_COLUMNS,
@@ -90,19 +90,11 @@ class Catalog:
     """Reads; every method is one short transaction, safe from several threads."""
 
     def __init__(self, engine: sqlalchemy.Engine) -> None:
-        self._engine = engine
+        self._engine = snapshots(engine)
         self._readers = Readers(engine)
 
     def close(self) -> None:
         self._readers.close()
-
-    def integrity(self) -> list[str]:
-        """What SQLite itself finds wrong with the catalog; other databases check themselves."""
-        if self._engine.dialect.name != "sqlite":
-            return []
-        with Session(self._engine) as session:
-            found = session.scalars(text("PRAGMA integrity_check")).all()
-        return [line for line in found if line != "ok"]
 
     # -- collections
 
@@ -158,13 +150,14 @@ class Catalog:
 
     def below(self, collection: Collection, root: str) -> Iterator[list[Known]]:
         """The items at ``root`` or in that folder, a chunk at a time, by path."""
-        prefix = root.rstrip("/") + "/"
+        top = root.rstrip("/")
+        inside = (ItemRow.path > f"{top}/") & (ItemRow.path < f"{top}0")  # 0 comes after /
         after = ""
         while True:
             statement = (
                 _select_known(collection)
                 .where(ItemRow.path > after)
-                .where((ItemRow.path == root) | ItemRow.path.startswith(prefix, autoescape=True))
+                .where((ItemRow.path == root) | inside)
                 .order_by(ItemRow.path)
                 .limit(CHUNK)
             )

@@ -1,4 +1,8 @@
-"""Filters to SQL. Values are always bound, never pasted."""
+"""Filters to SQL. Values are always bound, never pasted.
+
+Letters A to Z are the same as a to z where a text is looked for within another, and in globs;
+all other comparisons are by code point. So it is on every database.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,21 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, and_, exists, not_, or_, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Double,
+    String,
+    Text,
+    and_,
+    cast,
+    exists,
+    false,
+    literal,
+    not_,
+    or_,
+    true,
+)
 
 from searchengine.store.tables import FieldRow, ItemRow
 from searchengine.types import And, Comparison, Condition, Not, Operator, Or, PathGlob
@@ -16,6 +34,12 @@ CHAINED = 50
 
 #: ``and_`` or ``or_``.
 Join: TypeAlias = Callable[..., ColumnElement[bool]]
+#: Bytes of UTF-8 that are kept of a metadata field's name, and of a value of it: PostgreSQL's
+#: indexes take rows of up to 2,704.
+MAX_NAME_BYTES, MAX_TEXT_BYTES = 200, 1_000
+
+#: Whole numbers below this are compared as such; beyond, a float has long lost the last digits.
+MAX_INT = 2**63
 
 #: Fields every item has; anything else is looked up in its metadata.
 COLUMNS: dict[str, Any] = {
@@ -56,26 +80,37 @@ def _joined(join: Join, parts: Sequence[ColumnElement[bool]]) -> ColumnElement[b
 
 def _comparison(comparison: Comparison) -> ColumnElement[bool]:
     """A built-in column, or any value of a metadata field; ``!=`` holds where ``=`` does not."""
-    if comparison.operator is Operator.NE:
-        return not_(_comparison(Comparison(comparison.field, Operator.EQ, comparison.value)))
+    operator, value = comparison.operator, comparison.value
+    if operator is Operator.NE:
+        return not_(_comparison(Comparison(comparison.field, Operator.EQ, value)))
     column = COLUMNS.get(comparison.field)
     if column is not None:
-        value = comparison.value
-        return and_(column.is_not(None), _compare(column, comparison.operator, value))
-    value = comparison.value
-    numeric = isinstance(value, int | float) and comparison.operator is not Operator.CONTAINS
-    side = FieldRow.number if numeric else FieldRow.text
+        return and_(column.is_not(None), _compare(column, operator, value))
+    numeric = isinstance(value, int | float) and operator is not Operator.CONTAINS
     return exists().where(
         FieldRow.item_id == ItemRow.id,
-        FieldRow.name == comparison.field,
-        _compare(side, comparison.operator, float(value) if numeric else str(value)),
+        FieldRow.name == _name(comparison.field),
+        _compare(FieldRow.number if numeric else FieldRow.text, operator, value),
     )
 
 
 def _compare(column: Any, operator: Operator, value: str | float | bool) -> ColumnElement[bool]:
+    """Numbers with numbers, texts with texts; a text that is no number is equal to none."""
+    if operator is Operator.CONTAINS:
+        held: ColumnElement[bool] = cast(column, Text).icontains(_text(value), autoescape=True)
+        return held
+    if isinstance(column.type, String):
+        return _ordered(column, operator, literal(_text(value), String))
+    number = _number(value)
+    if number is None:
+        return false()
+    whole = number.is_integer() and abs(number) < MAX_INT  # or PostgreSQL uses no index of ids
+    bound = literal(int(number), BigInteger) if whole else literal(number, Double)
+    return _ordered(column, operator, bound)
+
+
+def _ordered(column: Any, operator: Operator, value: Any) -> ColumnElement[bool]:
     match operator:
-        case Operator.EQ:
-            compared = column == value
         case Operator.LT:
             compared = column < value
         case Operator.LE:
@@ -85,15 +120,15 @@ def _compare(column: Any, operator: Operator, value: str | float | bool) -> Colu
         case Operator.GE:
             compared = column >= value
         case _:
-            compared = column.contains(str(value), autoescape=True)
+            compared = column == value
     result: ColumnElement[bool] = compared
     return result
 
 
 def _like(pattern: str) -> ColumnElement[bool]:
     """``*`` and ``?`` of a glob as LIKE's ``%`` and ``_``, everything else literally."""
-    escaped = pattern.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return ItemRow.path.like(escaped.replace("*", "%").replace("?", "_"), escape="!")
+    escaped = storable(pattern).replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return ItemRow.path.ilike(escaped.replace("*", "%").replace("?", "_"), escape="!")
 
 
 def field_rows(metadata: dict[str, Any]) -> list[dict[str, Any]]:
@@ -106,12 +141,28 @@ def field_rows(metadata: dict[str, Any]) -> list[dict[str, Any]]:
     for name, value in metadata.items():
         for single in value if isinstance(value, list) else [value]:
             if isinstance(single, str | int | float | bool):
-                rows.append({"name": name, "text": _text(single), "number": _number(single)})
+                rows.append({"name": _name(name), "text": _text(single), "number": _number(single)})
     return rows
 
 
+def storable(text: str) -> str:
+    """The text without NUL, which PostgreSQL cannot keep."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _name(field: str) -> str:
+    return _cut(field, MAX_NAME_BYTES)
+
+
 def _text(value: str | float | bool) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)[:1000]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _cut(str(value), MAX_TEXT_BYTES)
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    encoded = storable(text).encode("utf-8", "surrogatepass")
+    return encoded[:most_bytes].decode("utf-8", "ignore")
 
 
 def _number(value: str | float | bool) -> float | None:

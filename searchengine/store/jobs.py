@@ -114,8 +114,10 @@ class Jobs:
         """The oldest job that waits, or whose worker has died; it is now running, and yours."""
         now = time.time()
         free = or_(JobRow.state == JobState.QUEUED, _silent(now))
-        oldest = select(JobRow.id).where(free).order_by(JobRow.id).limit(1).scalar_subquery()
-        # one statement, and ``free`` twice: of two workers that see the same job, one gets it
+        waiting = select(JobRow.id).where(free).order_by(JobRow.id).limit(1)
+        # one statement, and ``free`` twice: of two workers that see the same job, one gets it;
+        # on PostgreSQL the other one goes on to the next, where SQLite waits
+        oldest = waiting.with_for_update(skip_locked=True).scalar_subquery()
         taking = update(JobRow).where(JobRow.id == oldest, free).returning(JobRow)
         began = func.coalesce(JobRow.started_at, now)
         with self._transaction() as session:

@@ -3,7 +3,8 @@
 ::
 
     library/
-      catalog.db                                  SQLite: the only commit point
+      catalog.db                                  SQLite: the only commit point; or else
+      catalog.postgresql                          the name of a schema in PostgreSQL
       write.lock                                  held by the one writer
       vectors/<collection>/<modality>-<n>.shard   the truth: ids and vectors, never changed
       indexes/<collection>/<modality>-<n>.index   FAISS, rebuilt from the shards at any time
@@ -26,6 +27,7 @@ import xxhash
 from searchengine.errors import StoreCorrupt, StoreError
 
 CATALOG = "catalog.db"
+SCHEMA = "catalog.postgresql"
 LOCK = "write.lock"
 VECTORS = "vectors"
 INDEXES = "indexes"

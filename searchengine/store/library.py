@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError
 
-from searchengine.errors import StoreCorrupt, StoreError
+from searchengine.errors import StoreError
+from searchengine.store import database
 from searchengine.store.catalog import Catalog
-from searchengine.store.connect import connect
 from searchengine.store.jobs import Jobs
 from searchengine.store.keys import Keys
-from searchengine.store.layout import CATALOG
 from searchengine.store.migrate import check_schema, upgrade
 from searchengine.store.snapshot import Snapshot, open_snapshot
 from searchengine.store.vectors.recipe import RECIPE, Recipe
@@ -24,10 +22,14 @@ from searchengine.types import Collection
 class Library:
     """Reads at any time, writes through one ``writer`` at a time. Threads may share it.
 
-    Raises StoreError when there is no library and ``create`` is False or the folder cannot be
-    used, SchemaOutdated when another version made it, StoreCorrupt when its catalog is broken.
+    ``database_url`` is the PostgreSQL that keeps the catalog; empty is SQLite in the folder, and
+    None is what the environment says.
     ``scanned_on`` is a device of torch, such as ``cuda``, that holds all vectors and compares
     every one; None searches indexes on the processor.
+
+    Raises StoreError when there is no library and ``create`` is False, the folder cannot be used,
+    or its catalog is elsewhere; SchemaOutdated when another version made it; StoreCorrupt when
+    its catalog is broken.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Library:
         create: bool = False,
         recipe: Recipe = RECIPE,
         scanned_on: str | None = None,
+        database_url: str | None = None,
     ) -> None:
         self.path = path.resolve()
         self.recipe = recipe
@@ -46,16 +49,17 @@ class Library:
         if not self.exists(self.path):
             if not create:
                 raise StoreError(f"{path}: no library here; `searchengine index FOLDER` makes one")
-            upgrade(self.path)
-        self._engine = connect(self.path)
+            upgrade(self.path, url=database_url)
+        self._database = database.find(self.path, database_url)
+        self._engine = self._database.connect()
         self.catalog = Catalog(self._engine)
         self.keys = Keys(self._engine)
         self.jobs = Jobs(self._engine)
         try:
-            check_schema(self._engine, self.path)
+            check_schema(self._database, self._engine)
         except DatabaseError as error:
             self.close()
-            raise _explained(self.path, error) from error
+            raise self._database.explain(error) from error
         except BaseException:
             self.close()
             raise
@@ -63,7 +67,7 @@ class Library:
     @staticmethod
     def exists(path: Path) -> bool:
         """Whether there is a library in that folder."""
-        return (path / CATALOG).exists()
+        return database.exists(path)
 
     def __enter__(self) -> Library:
         return self
@@ -78,7 +82,12 @@ class Library:
 
     def writer(self, *, check: bool = True) -> Writer:
         """Become the one writer; see ``Writer``."""
-        return Writer(self.path, self._engine, recipe=self.recipe, check=check)
+        return Writer(self._database, self._engine, recipe=self.recipe, check=check)
+
+    def damage(self) -> list[str]:
+        """What the catalog's database itself finds wrong with it."""
+        with self._engine.connect() as connection:
+            return self._database.damage(connection)
 
     def snapshot(self, collection: Collection) -> Snapshot:
         """The newest generation, kept open until a newer one is asked for."""
@@ -91,10 +100,3 @@ class Library:
                 )
                 self._snapshots[collection.id] = pinned
             return pinned
-
-
-def _explained(path: Path, error: DatabaseError) -> StoreError:
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return StoreCorrupt(str(path / CATALOG), f"{error.orig}; restore it from a backup")
-    return StoreError(f"{path / CATALOG}: {error.orig}; check the folder's permissions")

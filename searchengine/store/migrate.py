@@ -16,9 +16,8 @@ from sqlalchemy import Connection, Engine
 
 from alembic import command
 from searchengine.errors import SchemaOutdated, StoreError
-from searchengine.store.connect import connect
-from searchengine.store.layout import CATALOG
-from searchengine.store.lock import take_lock
+from searchengine.store.database import Database, exists, find
+from searchengine.store.lock import claim, lock_folder
 
 
 def head() -> str:
@@ -31,45 +30,55 @@ def head() -> str:
 
 def current(library: Path) -> str | None:
     """The revision of a library's catalog; None when it has no tables yet."""
-    if not (library / CATALOG).exists():
+    if not exists(library):
         return None
-    engine = connect(library)
+    database = find(library)
+    engine = database.connect()
     try:
         with engine.connect() as connection:
+            database.check(connection)
             return _revision(connection)
     finally:
         engine.dispose()
 
 
-def upgrade(library: Path, revision: str = "head") -> None:
+def upgrade(library: Path, revision: str = "head", *, url: str | None = None) -> None:
     """Bring a library's catalog to ``revision``, making the folder if need be.
 
     Raises StoreLocked while another process writes to it, and SchemaOutdated when a newer
     version of this program made it.
     """
-    with take_lock(library):
-        engine = connect(library)
+    with lock_folder(library):
+        database = find(library, url)
+        engine = database.connect()
         try:
-            _run(engine, library, revision)
+            with claim(database, engine) as connection, connection.begin():
+                _run(database, connection, revision)
+            database.name()
         finally:
             engine.dispose()
 
 
-def _run(engine: Engine, library: Path, revision: str) -> None:
-    with engine.begin() as connection:
-        _refuse_newer(library, _revision(connection))
-        command.upgrade(_config(connection=connection), revision)
+def _run(database: Database, connection: Connection, revision: str) -> None:
+    database.make(connection)
+    database.check(connection)
+    _refuse_newer(database.library, _revision(connection))
+    command.upgrade(_config(connection=connection), revision)
+    database.settle(connection)
 
 
-def check_schema(engine: Engine, library: Path) -> None:
-    """Raise SchemaOutdated unless the catalog is at exactly our revision."""
+def check_schema(database: Database, engine: Engine) -> None:
+    """Raise SchemaOutdated unless the catalog is at exactly our revision, and StoreError when it
+    is not this library's."""
     with engine.connect() as connection:
+        database.check(connection)
         found = _revision(connection)
     if found == head():
         return
-    _refuse_newer(library, found)
+    _refuse_newer(database.library, found)
     raise SchemaOutdated(
-        f"{library}: made by an older version of searchengine; run `searchengine db upgrade`"
+        f"{database.library}: made by an older version of searchengine; "
+        "run `searchengine db upgrade`"
     )
 
 

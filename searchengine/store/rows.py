@@ -155,7 +155,7 @@ def _update(session: Session, updates: Sequence[Update]) -> None:
     for change in updates:
         row = session.get_one(ItemRow, change.item_id)
         if row.path != change.path:
-            row.path = f"\0{change.item_id}"
+            row.path = f":{change.item_id}"  # no path is like it
         session.execute(delete(FieldRow).where(FieldRow.item_id == change.item_id))
     session.flush()
     for change in updates:

@@ -33,7 +33,7 @@ def verify(library: Library, *, repair: bool = False) -> tuple[Problem, ...]:
 
     Reads everything; a writer may work meanwhile. ``repair`` takes the lock.
     """
-    problems = [Problem(str(library.path), reason) for reason in library.catalog.integrity()]
+    problems = [Problem(str(library.path), reason) for reason in library.damage()]
     for collection in library.catalog.collections():
         damaged = list(_damaged(library, collection))
         found = [Problem(str(library.path / row.path), reason) for row, reason in damaged]

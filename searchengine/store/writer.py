@@ -25,7 +25,8 @@ from searchengine.store import layout, rows
 from searchengine.store.build import INDEX, SHARD, Builder, Draft, sampled
 from searchengine.store.catalog import Catalog, Manifest
 from searchengine.store.change import Change
-from searchengine.store.lock import take_lock
+from searchengine.store.database import Database
+from searchengine.store.lock import WriteLock
 from searchengine.store.shards import Shard, Shards, check_vectors
 from searchengine.store.tables import CollectionRow, FileRow, LibraryRow, TombstoneRow
 from searchengine.store.vectors.recipe import RECIPE, Recipe
@@ -47,16 +48,16 @@ class Writer:
 
     def __init__(
         self,
-        library: Path,
+        database: Database,
         engine: sqlalchemy.Engine,
         *,
         recipe: Recipe = RECIPE,
         check: bool = True,
     ) -> None:
-        self._library = library
+        self._library = database.library
         self._engine = engine
         self._recipe = recipe
-        self._lock = take_lock(library)
+        self._lock = WriteLock(database, engine)
         try:
             self.sweep()
             if check:
@@ -74,7 +75,7 @@ class Writer:
     def close(self) -> None:
         """Note that the library was closed in order, unless nothing was written."""
         try:
-            with Session(self._engine) as session:
+            with Session(self._lock.connection) as session:
                 clean = session.scalar(select(LibraryRow.clean))
             if not clean:
                 with self._transaction() as session:
@@ -112,7 +113,7 @@ class Writer:
         """
         for addition in change.additions:
             check_vectors(addition.vectors, collection.dim)
-        with Session(self._engine) as session:
+        with Session(self._lock.connection) as session:
             numbers = rows.Numbers.read(session)
             dying = rows.dying(session, change)
         numbered = rows.number(change.additions, numbers)
@@ -177,7 +178,7 @@ class Writer:
 
     def _remake(self, collection: Collection, build: Callable[[Builder], None]) -> int:
         files = Catalog(self._engine).manifest(collection).files
-        with Session(self._engine) as session:
+        with Session(self._lock.connection) as session:
             numbers = rows.Numbers.read(session)
         modalities = {Modality(row.modality) for row in files}
         drafts = self._build(collection, modalities, {}, numbers, build)
@@ -271,11 +272,8 @@ class Writer:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Session]:
-        """Its first statement writes: SQLite waits for jobs to be told of only before it reads,
-        and refuses at once to write after a commit that a transaction has not seen."""
         try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                session.execute(update(LibraryRow).values(clean=False))
+            with Session(self._lock.connection, expire_on_commit=False) as session, session.begin():
                 yield session
         except OperationalError as error:
             raise StoreError(
@@ -287,7 +285,7 @@ class Writer:
 
     def sweep(self) -> None:
         """Remove data files that no row names: left-overs of a run that was cut off."""
-        with Session(self._engine) as session:
+        with Session(self._lock.connection) as session:
             named = set(session.scalars(select(FileRow.path)))
         for path in layout.data_files(self._library):
             if path not in named:
@@ -296,7 +294,7 @@ class Writer:
 
     def _check_unsettled(self) -> None:
         """Sizes of all files, and checksums of those a writer did not get to settle."""
-        with Session(self._engine) as session:
+        with Session(self._lock.connection) as session:
             files = session.scalars(select(FileRow)).all()
         for row in files:
             try:

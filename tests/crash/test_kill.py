@@ -21,6 +21,8 @@ from tests.crash.victim import COLLECTION, DIM
 from tests.hash_encoder import HashEncoder
 from tests.integration.store.shelf import SMALL
 
+pytestmark = pytest.mark.usefixtures("database")
+
 REOPEN_S = 5.0
 
 
@@ -136,6 +138,7 @@ def test_a_hundred_kills_break_nothing(tmp_path: Path) -> None:
     survive(tmp_path, 100)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_this_harness_notices_when_rows_are_written_before_files(tmp_path: Path) -> None:
     (tmp_path / "media").mkdir()
     expected = Expected()

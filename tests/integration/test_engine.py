@@ -34,6 +34,8 @@ from searchengine.types import Modality
 from tests.hash_encoder import HashEncoder
 from tests.unit.media.filming import film
 
+pytestmark = pytest.mark.usefixtures("database")
+
 
 def photo(path: Path, seed: int) -> Path:
     pixels = np.random.default_rng(seed).integers(0, 255, (24, 32, 3), dtype=np.uint8)

@@ -15,6 +15,8 @@ from searchengine.errors import QueryError
 from searchengine.media.metadata import NAME
 from tests.hash_encoder import HashEncoder
 
+pytestmark = pytest.mark.usefixtures("database")
+
 
 @pytest.fixture
 def media(tmp_path: Path) -> Path:

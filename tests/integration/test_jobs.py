@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from indexer import worker as worker_module
 from indexer.worker import Worker
@@ -22,8 +22,13 @@ from searchengine.errors import UnknownEncoder
 from searchengine.store import jobs as jobs_module
 from searchengine.store.jobs import SILENCE_S, Job, JobState
 from searchengine.store.library import Library
+from searchengine.store.tables import JobRow
 from searchengine.types import Progress
 from tests.hash_encoder import HashEncoder
+
+pytestmark = pytest.mark.usefixtures("database")
+
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 HASH = {"encoder": "hash"}
 
@@ -72,10 +77,9 @@ def in_thread(worker: Worker) -> threading.Thread:
 
 def time_passes(library: Library, job: Job, seconds: float) -> None:
     """As if its worker had said nothing for so long."""
-    with sqlite3.connect(library.path / "catalog.db") as catalog:
-        then = time.time() - seconds
-        catalog.execute("UPDATE jobs SET heartbeat = ? WHERE id = ?", (then, job.id))
-    catalog.close()
+    with library._engine.begin() as catalog:
+        silent = update(JobRow).where(JobRow.id == job.id)
+        catalog.execute(silent.values(heartbeat=time.time() - seconds))
 
 
 # -- the rows
@@ -346,6 +350,7 @@ def test_an_attached_worker_ends_with_its_parent(library: Library) -> None:
     assert process.returncode == 0
 
 
+@ON_SQLITE
 def test_a_worker_without_a_library_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"no database" * 1000)
     command = [sys.executable, "-m", "indexer", "--worker", "--library", str(tmp_path)]

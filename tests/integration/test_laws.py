@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -15,8 +16,10 @@ from typer.main import get_command
 import searchengine
 from searchengine.cli.app import app
 from searchengine.config import Settings
+from searchengine.store.library import Library
 
 ROOT = Path(__file__).parents[2]
+URL = "SEARCHENGINE_DATABASE_URL"
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -78,17 +81,22 @@ def test_the_wheel_holds_code_migrations_weights_and_demo(wheel: zipfile.ZipFile
         "searchengine/cli/app.py",
         "indexer/pipeline.py",
         "searchengine/store/migrations/env.py",
-        "searchengine/store/migrations/versions/0001_the_first_tables.py",
-        "searchengine/store/migrations/versions/0002_passages.py",
-        "searchengine/store/migrations/versions/0003_keys.py",
-        "searchengine/store/migrations/versions/0004_jobs.py",
-        "searchengine/store/migrations/versions/0005_operating_points.py",
         "searchengine/demo/corpus/metadata.jsonl",
+        *(
+            f"searchengine/store/migrations/versions/{revision.name}"
+            for revision in (ROOT / "alembic" / "versions").glob("*.py")
+        ),
+        *(
+            page.relative_to(ROOT).as_posix()
+            for page in (ROOT / "searchengine" / "server" / "web").rglob("*")
+            if page.is_file()
+        ),
     ):
         assert needed in names
     assert not [name for name in names if name.startswith(("tests/", "scripts/", "alembic/"))]
 
 
+@pytest.mark.usefixtures("database")
 def test_a_library_can_be_made_from_the_wheel_alone(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     wheel.extractall(tmp_path / "site")
     code = (
@@ -98,11 +106,11 @@ def test_a_library_can_be_made_from_the_wheel_alone(wheel: zipfile.ZipFile, tmp_
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(tmp_path / "site"), "PATH": ""},
+        env={"PYTHONPATH": str(tmp_path / "site"), "PATH": "", URL: os.environ[URL]},
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
     )
     assert str(tmp_path / "site") in done.stdout
-    assert (tmp_path / "library" / "catalog.db").exists()
+    assert Library.exists(tmp_path / "library")

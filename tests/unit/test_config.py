@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from searchengine.config import Settings, default_library, models_folder
+from searchengine.config import Settings, database_url, default_library, models_folder
 from searchengine.errors import ConfigError
 
 
@@ -44,3 +44,9 @@ def test_weights_are_kept_in_the_user_s_data_unless_told_otherwise() -> None:
     assert models_folder({}) == models_folder({"SEARCHENGINE_MODELS": ""})
     assert models_folder({}) == default_library() / "models"
     assert models_folder({"SEARCHENGINE_MODELS": "~/weights"}) == Path.home() / "weights"
+
+
+def test_the_catalog_is_in_the_folder_unless_told_otherwise() -> None:
+    assert database_url({}) == database_url({"SEARCHENGINE_DATABASE_URL": ""}) == ""
+    given = "postgresql://localhost/search"
+    assert database_url({"SEARCHENGINE_DATABASE_URL": given}) == given

@@ -22,7 +22,7 @@ from searchengine.errors import (
 )
 from searchengine.store import build, migrate
 from searchengine.store.change import Change, Update
-from searchengine.store.connect import connect
+from searchengine.store.database import find
 from searchengine.store.library import Library
 from searchengine.store.verify import verify
 from searchengine.types import Modality
@@ -36,6 +36,10 @@ from tests.integration.store.shelf import (
     open_library,
     unit,
 )
+
+pytestmark = pytest.mark.usefixtures("database")
+
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.mark.parametrize("name", ["with space", "a?b=c", "per%cent %41", "#hash", "ünïcode"])
@@ -377,7 +381,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> N
     from alembic import command
 
     open_library(tmp_path).close()
-    engine = connect(tmp_path)
+    engine = find(tmp_path).connect()
     with engine.begin() as connection:
         command.check(migrate._config(connection=connection))
         command.downgrade(migrate._config(connection=connection), "base")
@@ -388,7 +392,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> N
 
 def test_a_library_of_a_newer_version_is_refused_with_the_way_out(tmp_path: Path) -> None:
     open_library(tmp_path).close()
-    engine = connect(tmp_path)
+    engine = find(tmp_path).connect()
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
@@ -396,6 +400,7 @@ def test_a_library_of_a_newer_version_is_refused_with_the_way_out(tmp_path: Path
         open_library(tmp_path)
 
 
+@ON_SQLITE
 def test_a_catalog_that_is_no_database_is_reported_as_corrupt(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"not a database at all, sorry" * 200)
     with pytest.raises(StoreCorrupt, match="not a database"):
