@@ -12,7 +12,7 @@ from searchengine.store import database
 from searchengine.store.catalog import Catalog
 from searchengine.store.jobs import Jobs
 from searchengine.store.keys import Keys
-from searchengine.store.migrate import check_schema, upgrade
+from searchengine.store.migrate import check_schema, revision, upgrade
 from searchengine.store.snapshot import Snapshot, open_snapshot
 from searchengine.store.vectors.recipe import RECIPE, Recipe
 from searchengine.store.writer import Writer
@@ -56,6 +56,8 @@ class Library:
         self.keys = Keys(self._engine)
         self.jobs = Jobs(self._engine)
         try:
+            if create and revision(self._engine) is None:  # its making was cut off
+                upgrade(self.path, url=database_url)
             check_schema(self._database, self._engine)
         except DatabaseError as error:
             self.close()

@@ -37,13 +37,19 @@ def current(library: Path) -> str | None:
     try:
         with engine.connect() as connection:
             database.check(connection)
-            return _revision(connection)
+        return revision(engine)
     finally:
         engine.dispose()
 
 
-def upgrade(library: Path, revision: str = "head", *, url: str | None = None) -> None:
-    """Bring a library's catalog to ``revision``, making the folder if need be.
+def revision(engine: Engine) -> str | None:
+    """The revision of the tables there; None when there are none."""
+    with engine.connect() as connection:
+        return _revision(connection)
+
+
+def upgrade(library: Path, to: str = "head", *, url: str | None = None) -> None:
+    """Bring a library's catalog to the revision ``to``, making the folder if need be.
 
     Raises StoreLocked while another process writes to it, and SchemaOutdated when a newer
     version of this program made it.
@@ -53,17 +59,17 @@ def upgrade(library: Path, revision: str = "head", *, url: str | None = None) ->
         engine = database.connect()
         try:
             with claim(database, engine) as connection, connection.begin():
-                _run(database, connection, revision)
+                _run(database, connection, to)
             database.name()
         finally:
             engine.dispose()
 
 
-def _run(database: Database, connection: Connection, revision: str) -> None:
+def _run(database: Database, connection: Connection, to: str) -> None:
     database.make(connection)
     database.check(connection)
     _refuse_newer(database.library, _revision(connection))
-    command.upgrade(_config(connection=connection), revision)
+    command.upgrade(_config(connection=connection), to)
     database.settle(connection)
 
 
