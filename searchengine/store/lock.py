@@ -63,7 +63,7 @@ def lock_folder(library: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def claim(database: Database, engine: sqlalchemy.Engine) -> Iterator[sqlalchemy.Connection]:
     """The one connection, of all machines, that may write."""
-    with engine.connect() as connection:
+    with engine.connect().execution_options(writes=True) as connection:
         if not database.claim(connection):
             raise _locked(database.library)
         try:

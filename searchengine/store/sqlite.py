@@ -75,5 +75,8 @@ def _configure(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: sqlalchemy.Connection) -> None:
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN")
+    """One that ``writes`` takes SQLite's lock at once: it would be refused, not made to wait, if
+    it had read before and another process wrote in between, such as a worker its heartbeat."""
+    options = connection.get_execution_options()
+    if options.get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")

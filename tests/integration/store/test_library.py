@@ -25,7 +25,7 @@ from searchengine.store.change import Change, Update
 from searchengine.store.database import find
 from searchengine.store.library import Library
 from searchengine.store.verify import verify
-from searchengine.types import Modality
+from searchengine.types import Modality, Progress
 from tests.integration.store.shelf import (
     DIM,
     add,
@@ -410,3 +410,23 @@ def test_a_catalog_that_is_no_database_is_reported_as_corrupt(tmp_path: Path) ->
 def test_a_folder_without_a_library_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="searchengine index"):
         Library(tmp_path)
+
+
+def test_a_writer_is_not_refused_because_jobs_are_told_of_meanwhile(tmp_path: Path) -> None:
+    with open_library(tmp_path) as library:
+        collection = make_collection(library)
+        job, done = library.jobs.add("default", ["/a"], {}), threading.Event()
+
+        def tell() -> None:
+            while not done.is_set():
+                library.jobs.tell(job.id, Progress(1, 1, 1, 0, False))
+
+        thread = threading.Thread(target=tell)
+        thread.start()
+        try:
+            for number in range(25):
+                add(library, collection, additions(unit(2, seed=number), str(number)))
+        finally:
+            done.set()
+            thread.join()
+        assert library.catalog.item_count(collection) == 50
