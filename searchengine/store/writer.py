@@ -153,7 +153,7 @@ class Writer:
         """
         recipe = replace(self._recipe, recall=recall) if recall else self._recipe
         manifest = Catalog(self._engine).manifest(collection)
-        with Session(self._engine) as session:
+        with Session(self._lock.connection) as session:
             numbers = rows.Numbers.read(session)
         tuned = {
             row.id: self._builder(
