@@ -73,9 +73,9 @@ class Engine:
 
     ``encoder`` is a name or an Encoder; None takes what the collection was made with, or
     ``starter``. ``sandbox`` decodes the files of queries, and is not closed here; None makes one
-    of one process. ``database_url`` is the PostgreSQL that keeps the catalog; empty is SQLite in the
-    folder, None what ``SEARCHENGINE_DATABASE_URL`` says. Nothing is loaded or created until it is
-    needed. Threads may share an engine.
+    of one process. ``database_url`` is the PostgreSQL that keeps the catalog; empty is SQLite in
+    the folder, None what ``SEARCHENGINE_DATABASE_URL`` says. Nothing is loaded or created until
+    it is needed. Threads may share an engine.
     """
 
     def __init__(
