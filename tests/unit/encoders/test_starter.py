@@ -188,6 +188,25 @@ def test_media_with_nothing_in_them_are_refused(
         starter.preprocess(media, modality)
 
 
+@pytest.mark.parametrize(
+    ("modality", "media"),
+    [
+        (Modality.TEXT, "qwxzv"),
+        (Modality.TEXT, "\u732b\u304c\u9cf4\u304f"),
+        (Modality.IMAGE, np.zeros((48, 64, 3), np.uint8)),
+        (Modality.AUDIO, Waveform(np.zeros((1, 16_000), np.float32), 16_000)),
+        (Modality.DEPTH, DepthMap(np.ones((9, 9), np.float32), np.ones((9, 9), np.bool_))),
+        (Modality.THERMAL, ThermalImage(np.zeros((9, 9), np.float32), ThermalUnit.RELATIVE)),
+        (Modality.IMU, ImuRecording(*np.zeros((2, 200, 3), np.float32), 50.0)),
+    ],
+)
+def test_what_nothing_is_in_has_a_vector_all_the_same(
+    starter: Starter, modality: Modality, media: Media
+) -> None:
+    vector = embed(starter, modality, media)[0]
+    assert np.isfinite(vector).all() and np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+
+
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_is_encoded_or_called_empty(starter: Starter, written: str) -> None:
     try:
