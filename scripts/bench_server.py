@@ -4,7 +4,6 @@
     python scripts/bench_server.py load             # 64 clients at once, /healthz watched
     python scripts/bench_server.py memory           # 10,000 requests, 64 at a time
     python scripts/bench_server.py encoding         # the encoder alone, batched and one by one
-    python scripts/bench_server.py encoding --encoder imagebind-huge   # of random weights
 
 The library is the demo corpus with the starter encoder. Every question is another one. Server and
 clients share the processors. Nothing here is a test.
@@ -34,7 +33,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from searchengine.demo import corpus
-from searchengine.encoders.encoder import Encoder
 from searchengine.encoders.registry import load
 from searchengine.engine import Engine
 from searchengine.server.batching import Batched
@@ -199,10 +197,8 @@ def bench_load(library: Path, requests: int) -> None:
 def watching(port: int) -> Iterator[list[float]]:
     """Asks /healthz from a process of its own, that nobody here keeps waiting."""
     code = (
-        "import http.client, sys, time\n"
+        "import http.client, select, sys, time\n"
         f"c = http.client.HTTPConnection('127.0.0.1', {port})\n"
-        "sys.stdin.close\n"
-        "import select\n"
         "while not select.select([sys.stdin], [], [], 0.02)[0]:\n"
         "    s = time.perf_counter(); c.request('GET', '/healthz'); c.getresponse().read()\n"
         "    print((time.perf_counter() - s) * 1000)\n"
@@ -235,7 +231,7 @@ def bench_memory(library: Path, requests: int) -> None:
 
 def bench_encoding(name: str, texts: int) -> None:
     """Texts of 64 threads, one by one and in batches, in turn."""
-    encoder = random_imagebind() if name.startswith("imagebind") else load(name)
+    encoder = load(name)
     batched, turn, words = Batched(encoder), threading.Lock(), questions()
 
     def alone(said: str) -> None:
@@ -260,10 +256,6 @@ def bench_encoding(name: str, texts: int) -> None:
         f"encoding  {name}: {one:.1f} texts/s one by one, {many:.1f} in batches, "
         f"ratio {many / one:.2f}"
     )
-
-
-def random_imagebind() -> Encoder:
-    raise NotImplementedError
 
 
 def main() -> None:
