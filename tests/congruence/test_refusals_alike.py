@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from searchengine import Engine
-from searchengine.errors import DecodeError, InvalidFilter, SearchEngineError
+from searchengine.errors import DecodeError, InvalidFilter, SearchEngineError, UnknownEncoder
 
 Asking = Callable[[Any, Path], Any]
 
@@ -51,7 +51,6 @@ REFUSED: dict[str, Asking] = {
     "deleting what is not there": lambda door, files: door.delete(ids=[1, 999]),
     "neighbours of what is not there": lambda door, files: door.similar(999),
     "a collection twice": lambda door, files: door.create_collection("default"),
-    "a collection of no encoder": lambda door, files: door.create_collection("new", "nope"),
     "dropping what is not there": lambda door, files: door.drop_collection("none"),
     "indexing nothing": lambda door, files: door.index([]),
     "indexing as no modality": lambda door, files: door.index([files], modality="smell"),
@@ -82,6 +81,12 @@ def test_a_refusal_is_the_same(door: Any, engine: Engine, files: Path, asking: A
     said, wanted = refusal(door, asking, files), refusal(engine, asking, files)
     assert (type(said), str(said)) == (type(wanted), str(wanted))
     assert vars(said) == vars(wanted)
+
+
+def test_an_encoder_that_is_not_there_is_named(door: Any) -> None:
+    """In other words: a server loads no folders, and does not offer to."""
+    with pytest.raises(UnknownEncoder, match="no encoder 'nope'"):
+        door.create_collection("new", "nope")
 
 
 def test_errors_carry_their_data(door: Any, files: Path) -> None:
