@@ -2,7 +2,7 @@
 
     python scripts/make_pictures.py
 
-Needs the ``test`` extra and ``chromium``.
+Needs the ``test`` extra and ``chromium``; on a busy machine the seconds in them are long.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from searchengine.engine import Engine
 
@@ -31,12 +31,11 @@ SITE = "http://127.0.0.1:8799"
 PATIENCE_MS = 120_000
 
 WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
-PHONE: dict[str, Any] = {
-    "viewport": {"width": 390, "height": 844},
-    "device_scale_factor": 1.5,
-    "is_mobile": True,
-    "has_touch": True,
-}
+
+#: Whether all that is in the window is there.
+SEEN = """() => document.querySelector(".hit, .sample")
+  && [...document.images].every((image) => image.complete
+    || image.getBoundingClientRect().top > innerHeight)"""
 
 
 @contextmanager
@@ -64,31 +63,18 @@ def sound(page: Page) -> None:
     page.locator("#file").set_input_files(CORPUS / "sounds" / "meow.wav")
 
 
-def words(page: Page) -> None:
-    page.goto(f"{SITE}/?q=birds+singing+in+a+wood")
-
-
 def one_hit(page: Page) -> None:
     page.goto(f"{SITE}/?q=people+at+night&to=thermal")
     page.locator("main .hit .title").first.click()
 
 
-def start(page: Page) -> None:
-    page.goto(SITE)
-
-
 def take(browser: Browser, name: str, show: Any, **look: Any) -> None:
     page = browser.new_page(**look)
     page.set_default_timeout(PATIENCE_MS)
-    pending: list[Request] = []
-    page.on("request", lambda asked: pending.append(asked))
-    for over in ("requestfinished", "requestfailed"):
-        page.on(over, lambda asked: pending.remove(asked))
     show(page)
-    quiet = 0
-    while quiet < 10:  # a second in which nothing is asked for
-        page.wait_for_timeout(100)
-        quiet = 0 if pending else quiet + 1
+    while not page.evaluate(SEEN):
+        page.wait_for_timeout(200)
+    page.wait_for_timeout(2_000)  # waveforms, which tell nobody when they are there
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.save(PICTURES / f"{name}.webp", quality=82, method=6)
     page.close()
@@ -105,9 +91,7 @@ def main() -> None:
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--hide-scrollbars"]
             )
             take(browser, "page", sound, **WIDE)
-            take(browser, "page-dark", words, color_scheme="dark", **WIDE)
             take(browser, "page-hit", one_hit, **WIDE)
-            take(browser, "page-phone", start, **PHONE)
             browser.close()
 
 

@@ -17,6 +17,7 @@ PATIENCE_MS = 60_000
 
 def ask(page: Page, site: str, words: str) -> None:
     page.goto(site)
+    expect(page.locator("#go svg")).to_be_visible()  # before its script, nothing hears Enter
     page.get_by_role("searchbox").fill(words)
     page.keyboard.press("Enter")
     answered(page)

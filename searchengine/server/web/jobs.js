@@ -154,6 +154,7 @@ const STATES = {
 function draw(job, place) {
   const going = !api.isOver(job);
   const { found = 0, done = 0 } = job.progress || {};
+  const held = place.contains(document.activeElement);
   place.replaceChildren(...[
     make("div", { class: "bar" },
       make("strong", { textContent: STATES[job.state] || job.state }),
@@ -166,6 +167,7 @@ function draw(job, place) {
     job.error ? make("p", { class: "wrong", textContent: job.error }) : null,
     failures(job.report?.failures || []),
   ].filter(Boolean));
+  if (held) place.querySelector("button")?.focus();
 }
 
 function counts({ progress, report }) {

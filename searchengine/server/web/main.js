@@ -239,7 +239,7 @@ async function render() {
     return jobs.show(place(), collections, refresh);
   }
   await parts.name();
-  arrange();
+  if (state.parts.length) arrange();
   return isAsked() ? search() : rest();
 }
 
@@ -279,7 +279,10 @@ async function begin() {
   recall();
   try { await refresh(); } catch (error) { return fail(error); }
   remember({ replace: true });
-  return render();
+  const typed = by("words").value; // while the page was loading
+  const shown = render();
+  if (!isAsked()) by("words").value = typed;
+  return shown;
 }
 
 begin();
