@@ -18,6 +18,7 @@ def result_dict(result: SearchResult, asked: Sequence[Mapping[str, Any]]) -> dic
         "seconds": result.seconds,
         "complete": result.complete,
         "relevant": result.relevant,
+        "reason": result.reason,
     }
 
 

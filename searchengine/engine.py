@@ -30,15 +30,18 @@ from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting
 from searchengine.media.sandbox import Sandbox
 from searchengine.query.batch import search_all
-from searchengine.query.embed import check_encoder, embed_media
+from searchengine.query.calibrate import backgrounds
+from searchengine.query.check import check_encoder, check_query
+from searchengine.query.embed import embed_media
 from searchengine.query.given import Given, modality_named
-from searchengine.query.parse import Reader, build_query, read_parts
-from searchengine.query.search import check_query, search
+from searchengine.query.parse import Reader, build_query, like_parts, read_parts
+from searchengine.query.search import search
 from searchengine.store.change import Change, Update
 from searchengine.store.library import Library
 from searchengine.store.status import status
 from searchengine.store.verify import verify
 from searchengine.types import (
+    Background,
     Collection,
     CollectionStatus,
     Facets,
@@ -192,6 +195,7 @@ class Engine:
         self,
         *,
         like: int | Sequence[int] | None = None,
+        not_like: int | Sequence[int] | None = None,
         weights: Mapping[str, float] | None = None,
         negative: Mapping[str, Given] | None = None,
         targets: Sequence[str] | None = None,
@@ -206,20 +210,24 @@ class Engine:
         exact: bool = False,
         explain: bool = False,
         hybrid: bool = False,
+        dedup: float | bool | None = None,
+        diverse: float | bool | None = None,
         **parts: Given,
     ) -> SearchResult:
         """Find neighbours of what is given, across modalities.
 
         ``parts`` are ``text=, image=, video=, audio=, depth=, thermal=, imu=``: words, or paths
         (``"x.wav@2-5"`` is seconds 2 to 5), or decoded media; one or a list; a text file is a
-        ``Path``. ``like`` are ids of items. ``weights`` and ``negative`` are by modality. Raises
+        ``Path``. ``like`` and ``not_like`` are ids of items. ``weights`` and ``negative`` are by
+        modality. ``dedup`` shows near-duplicates once (True, or the cosine from which on two are
+        one), ``diverse`` prefers what is unlike the rest (True, or how much that counts, 0 to 1);
+        see ``Query`` for the others. Raises
         QueryError, MediaError, EncoderError or StoreError.
         """
         self._check(self.collection(), self.encoder())
         read = read_parts(self._reader(), parts, weights or {}, negative or {})
-        ids = [like] if isinstance(like, int) else like or []
         return self.answer(
-            [*read, *(QueryPart(like=item_id) for item_id in ids)],
+            [*read, *like_parts(like, 1.0), *like_parts(not_like, -1.0)],
             targets=targets,
             k=k,
             offset=offset,
@@ -232,6 +240,8 @@ class Engine:
             exact=exact,
             explain=explain,
             hybrid=hybrid,
+            dedup=dedup,
+            diverse=diverse,
         )
 
     def part(self, modality: str, given: Given, weight: float = 1.0) -> QueryPart:
@@ -330,6 +340,13 @@ class Engine:
                 for segment_id, vector in zip(ids.tolist(), vectors, strict=True):
                     if hit := found.get(segment_id):
                         yield hit.item, hit.segment, vector
+
+    def calibration(self) -> tuple[Background, ...]:
+        """What cosines of strangers are like, for every pair of modalities of the collection."""
+        snapshot = self._open().snapshot(self.collection())
+        if not snapshot.modalities:
+            return ()
+        return backgrounds(snapshot, self.encoder().centers).table()
 
     def status(self) -> tuple[CollectionStatus, ...]:
         """Every collection at a glance."""
@@ -440,11 +457,12 @@ class Engine:
             return QueryError(f"not a query: {said}")
         how = {name: value for name, value in given.items() if value is not None}
         parts = {name: how.pop(name) for name in list(how) if name in tuple(Modality)}
-        like, weights = how.pop("like", ()), how.pop("weights", {})
+        like, not_like = how.pop("like", ()), how.pop("not_like", ())
+        weights = how.pop("weights", {})
         try:
             read = read_parts(self._reader(), parts, weights, how.pop("negative", {}))
-            ids = [like] if isinstance(like, int) else like
-            query = build_query([*read, *(QueryPart(like=one) for one in ids)], **how)
+            likes = [*like_parts(like, 1.0), *like_parts(not_like, -1.0)]
+            query = build_query([*read, *likes], **how)
             check_query(query)
             return query
         except SearchEngineError as error:

@@ -349,7 +349,9 @@ class Query:
     """What is asked. ``targets`` None searches every modality that has something in it.
 
     Hits of a similarity below ``min_score`` are left out. ``explain`` says of every hit which
-    part matched how much. ``hybrid`` also looks for the very words of the query.
+    part matched how much. ``hybrid`` also looks for the very words of the query. ``dedup`` is the
+    cosine, -1 to 1, from which on a hit is a copy of an earlier one and left out (True: a usual
+    one); ``diverse``, 0 to 1, how much being unlike the earlier ones counts. None: not done.
     """
 
     parts: tuple[QueryPart, ...]
@@ -364,6 +366,25 @@ class Query:
     exact: bool = False
     explain: bool = False
     hybrid: bool = False
+    dedup: float | bool | None = None
+    diverse: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Cosines of a ``target`` modality with queries of ``asked`` that have nothing to do with it.
+
+    ``deviation`` is that around what each query expects. ``askers`` and ``strangers`` are how many
+    vectors of the two were looked at. ``percentiles`` are the 50th, 90th and 99th, where asked for.
+    """
+
+    asked: Modality
+    target: Modality
+    mean: float
+    deviation: float
+    askers: int
+    strangers: int
+    percentiles: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,7 +438,7 @@ class SearchResult:
     """Answers, best first, all from one ``generation``; ``seconds`` names each stage.
 
     ``relevant`` False says that even the best is no nearer than strangers are; None is not
-    known.
+    known. Where there are no hits, ``reason`` says why.
     """
 
     hits: tuple[Hit, ...]
@@ -425,6 +446,7 @@ class SearchResult:
     seconds: dict[str, float] = field(default_factory=dict)
     complete: bool = True
     relevant: bool | None = None
+    reason: str | None = None
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from searchengine.cli import (
     batch,
+    calibrate,
     db,
     demo,
     doctor,
@@ -107,6 +108,7 @@ app.command(rich_help_panel=_KEEP)(library.status)
 app.command(rich_help_panel=_KEEP)(library.verify)
 app.command(rich_help_panel=_KEEP)(library.compact)
 app.command(rich_help_panel=_KEEP)(library.tune)
+app.command(rich_help_panel=_KEEP)(calibrate.calibrate)
 app.command(rich_help_panel=_KEEP)(export.export)
 app.command(rich_help_panel=_FIND)(serve.serve)
 app.add_typer(key.app, name="key", rich_help_panel=_KEEP)

@@ -82,13 +82,13 @@ _PART = (str, list)
 
 #: What the values of a line must be; those that are not here are words, files, or lists of them.
 KINDS: dict[str, type | tuple[type, ...]] = {
-    "like": (int, list),
+    **dict.fromkeys(("like", "not_like"), (int, list)),
     "weights": dict,
     "negative": dict,
     "targets": list,
     "k": int,
     "offset": int,
-    "min_score": (int, float),
+    **dict.fromkeys(("min_score", "dedup", "diverse"), (int, float)),
     **dict.fromkeys(("exact", "explain", "hybrid"), bool),
 }
 

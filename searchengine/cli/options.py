@@ -76,6 +76,12 @@ Weight = Annotated[
         rich_help_panel=_PARTS,
     ),
 ]
+NotLike = Annotated[
+    list[int] | None,
+    typer.Option(
+        metavar="ID", help="An item of the collection. Repeatable.", rich_help_panel=_AWAY
+    ),
+]
 NotText = Annotated[
     list[str] | None,
     typer.Option(metavar="WORDS", help="Words. Repeatable.", rich_help_panel=_AWAY),
@@ -150,6 +156,39 @@ Hybrid = Annotated[
         "--hybrid",
         metavar="",
         help="Also look for the words themselves, in texts, captions, names and metadata.",
+        rich_help_panel=_HOW,
+    ),
+]
+
+Dedup = Annotated[
+    bool,
+    typer.Option("--dedup", metavar="", help="Show near-duplicates once.", rich_help_panel=_HOW),
+]
+DedupAt = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        min=-1,
+        max=1,
+        help="The cosine from which on two of a modality are one; implies --dedup.",
+        show_default="0.98",
+        rich_help_panel=_HOW,
+    ),
+]
+Diverse = Annotated[
+    bool,
+    typer.Option(
+        "--diverse", metavar="", help="Prefer hits that are unlike the rest.", rich_help_panel=_HOW
+    ),
+]
+DiverseBy = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        min=0,
+        max=1,
+        help="How much that counts, beside the score; implies --diverse.",
+        show_default="0.3",
         rich_help_panel=_HOW,
     ),
 ]

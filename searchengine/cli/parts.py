@@ -28,6 +28,7 @@ class Asked:
     unwanted: Mapping[Modality, Sequence[str]] = field(default_factory=dict)
     like: Sequence[int] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
+    not_like: Sequence[int] = ()
 
     def keywords(self) -> dict[str, Any]:
         """As ``Engine.search`` takes it."""
@@ -35,6 +36,7 @@ class Asked:
             **{str(modality): list(values) for modality, values in self.wanted.items()},
             "negative": {str(modality): list(values) for modality, values in self.unwanted.items()},
             "like": list(self.like) or None,
+            "not_like": list(self.not_like) or None,
             "weights": dict(self.weights) or None,
         }
 
@@ -43,6 +45,7 @@ class Asked:
         return [
             *_listed(self.wanted, self.weights),
             *({"id": item_id, "weight": 1.0} for item_id in self.like),
+            *({"id": item_id, "weight": -1.0} for item_id in self.not_like),
             *_listed(self.unwanted, dict.fromkeys(Modality, -1.0)),
         ]
 
@@ -62,6 +65,7 @@ def asked_for(
     unwanted: Mapping[str, Sequence[str] | None],
     like: Sequence[int] | None,
     weight: Sequence[str] | None,
+    not_like: Sequence[int] | None = None,
 ) -> Asked:
     """The parts that were given. Raises a usage error for a weight that is none."""
     return Asked(
@@ -69,6 +73,7 @@ def asked_for(
         {Modality(name): tuple(values) for name, values in unwanted.items() if values},
         tuple(like or ()),
         dict(_weight(text) for text in weight or ()),
+        tuple(not_like or ()),
     )
 
 

@@ -48,6 +48,7 @@ def query(
     not_depth: opt.NotFile = None,
     not_thermal: opt.NotFile = None,
     not_imu: opt.NotFile = None,
+    not_like: opt.NotLike = None,
     to: opt.To = None,
     where: opt.Filter = None,
     path: opt.PathGlob = None,
@@ -58,6 +59,10 @@ def query(
     mode: opt.ModeBy = Mode.SUM,
     min_score: opt.MinScore = None,
     exact: opt.Exact = False,
+    dedup: opt.Dedup = False,
+    dedup_at: opt.DedupAt = None,
+    diverse: opt.Diverse = False,
+    diverse_by: opt.DiverseBy = None,
     hybrid: opt.Hybrid = False,
     explained: opt.Explain = False,
     as_json: opt.HitsJson = False,
@@ -100,8 +105,11 @@ def query(
         },
         like,
         weight,
+        not_like,
     )
     ranking = _ranking(to, where, path, k, offset, group, score, min_score, exact, explained)
+    ranking["dedup"] = dedup if dedup_at is None else dedup_at
+    ranking["diverse"] = diverse if diverse_by is None else diverse_by
     session = session_of(ctx).using(collection, encoder, device)
     with stdin_read(asked) as read, session.door(server) as door:
         result = door.search(**read.keywords(), **ranking, mode=mode, hybrid=hybrid)
@@ -120,6 +128,10 @@ def similar(
     score: opt.ScoreBy = Score.CALIBRATED,
     min_score: opt.MinScore = None,
     exact: opt.Exact = False,
+    dedup: opt.Dedup = False,
+    dedup_at: opt.DedupAt = None,
+    diverse: opt.Diverse = False,
+    diverse_by: opt.DiverseBy = None,
     explained: opt.Explain = False,
     as_json: opt.HitsJson = False,
     as_jsonl: opt.HitsJsonl = False,
@@ -134,6 +146,8 @@ def similar(
     form = _format(as_json, as_jsonl, as_csv, as_paths, as_zero)
     _may_open(open_best)
     ranking = _ranking(to, where, path, k, offset, group, score, min_score, exact, explained)
+    ranking["dedup"] = dedup if dedup_at is None else dedup_at
+    ranking["diverse"] = diverse if diverse_by is None else diverse_by
     with session_of(ctx).using(collection).door(server) as door:
         result = door.similar(item_id, **ranking)
     _answer(result, Asked(like=(item_id,)).parts(), form, open_best)
@@ -204,7 +218,7 @@ def _answer(
     elif result.hits:
         print_hits(result)
     if not result.hits:
-        say("nothing found")
+        say(f"nothing found: {result.reason}")
         raise typer.Exit(NOTHING_FOUND)
     if result.relevant is False:
         say("nothing relevant: even the best is no nearer than strangers are")

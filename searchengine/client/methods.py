@@ -60,6 +60,7 @@ class Methods:
         /,
         *,
         like: int | Sequence[int] | None = None,
+        not_like: int | Sequence[int] | None = None,
         weights: Mapping[str, float] | None = None,
         negative: Mapping[str, Given] | None = None,
         targets: Sequence[str] | None = None,
@@ -74,6 +75,8 @@ class Methods:
         exact: bool = False,
         explain: bool = False,
         hybrid: bool = False,
+        dedup: float | bool | None = None,
+        diverse: float | bool | None = None,
         **parts: Given,
     ) -> Steps[SearchResult]:
         """See ``Engine.search``. Files are of this machine, and sent; media that is decoded
@@ -91,8 +94,10 @@ class Methods:
             "exact": exact,
             "explain": explain,
             "hybrid": hybrid,
+            "dedup": dedup,
+            "diverse": diverse,
         }
-        asked = parts_of(parts, weights, negative, like)
+        asked = parts_of(parts, weights, negative, like, not_like)
         return answers.result((yield from self._ask("search", asked, how)))
 
     search = method(_search)

@@ -27,6 +27,7 @@ def parts_of(
     weights: Mapping[str, float] | None = None,
     negative: Mapping[str, Given] | None = None,
     like: int | Sequence[int] | None = None,
+    not_like: int | Sequence[int] | None = None,
 ) -> Parts:
     """Keywords of ``Engine.search``. Raises QueryError, and MediaError for a file not here."""
     query: list[dict[str, Any]] = []
@@ -40,6 +41,7 @@ def parts_of(
             more, files[name] = _file(one)
             query.append({**part, "file": name, **more})
     query += [{"id": item_id} for item_id in _ids(like)]
+    query += [{"id": item_id, "weight": -1.0} for item_id in _ids(not_like)]
     return Parts(query, files)
 
 

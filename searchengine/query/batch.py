@@ -3,7 +3,6 @@ them are found in blocks. Each is then answered by ``search`` as if it were alon
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -12,15 +11,17 @@ import numpy as np
 from searchengine.encoders.encoder import Encoder, Prepared
 from searchengine.errors import SearchEngineError
 from searchengine.query.calibrate import Aim
-from searchengine.query.embed import check_encoder, embed_parts
+from searchengine.query.check import check_encoder, check_query
+from searchengine.query.embed import embed_parts
+from searchengine.query.hunt import first_depth
+from searchengine.query.order import wanted
 from searchengine.query.question import pose
-from searchengine.query.search import check_query, search
+from searchengine.query.search import search
 from searchengine.store.library import Library
 from searchengine.store.snapshot import Snapshot
 from searchengine.types import (
     Collection,
     FloatArray,
-    GroupBy,
     Media,
     MediaInfo,
     Modality,
@@ -33,9 +34,6 @@ from searchengine.types import (
 
 #: Segments that go through a network at once.
 ENCODED = 64
-
-#: Segments of one item that a look makes room for, at most.
-SEGMENTS = 4
 
 
 def search_all(
@@ -112,8 +110,10 @@ def _look_ahead(
             continue
         try:
             check_query(query)
+            hits = wanted(query)
             for target, asked, aim in _aims(query, encoder, library, snapshot):
-                alike[target, asked, _depth(query, snapshot, target)].append(aim.direction)
+                depth = first_depth(query, snapshot.tables[target], hits)
+                alike[target, asked, depth].append(aim.direction)
         except SearchEngineError:
             continue  # it will say so itself
     for (target, asked, depth), directions in alike.items():
@@ -124,14 +124,6 @@ def _aims(
     query: Query, encoder: Encoder, library: Library, snapshot: Snapshot
 ) -> Iterator[tuple[Modality, frozenset[Modality], Aim]]:
     parts = embed_parts(query.parts, encoder, library.catalog, snapshot)
-    targets = [m for m in snapshot.modalities if query.targets is None or m in query.targets]
-    question = pose(query, parts, snapshot, targets, encoder.centers)
+    question = pose(query, parts, snapshot, encoder.centers)
     for target, aim in question.aims.items():
         yield target, question.asked, aim
-
-
-def _depth(query: Query, snapshot: Snapshot, target: Modality) -> int:
-    """As many as ``search`` will ask for first, so that it need not look itself."""
-    wanted = query.offset + query.k + len(query.parts)
-    share = min(snapshot.tables[target].segments_per_item, SEGMENTS)
-    return math.ceil(wanted * (share if query.group_by is GroupBy.ITEM else 1))

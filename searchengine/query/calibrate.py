@@ -3,20 +3,21 @@
 Vectors of each modality fill a cone of their own (the modality gap, Liang et al. 2022), so raw
 cosines of different pairs of modalities cannot be compared. The background of a pair is learnt
 from the generation itself: a thousand stored vectors of the target, and what queries of the other
-modality would make of them. See DECISIONS 19 for what was measured.
+modality make of them. docs/ranking.md says what was measured.
 """
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from searchengine.query.embed import Part, composed, unit
+from searchengine.query.embed import Part, composed, total, unit
 from searchengine.store.snapshot import Snapshot
-from searchengine.types import FloatArray, Modality
+from searchengine.types import Background, FloatArray, Modality
 
 #: Fewer vectors than this say too little of their modality's mean and deviation.
 KNOWN = 16
@@ -24,38 +25,45 @@ KNOWN = 16
 RANKED = 256
 #: Vectors of a modality that stand for its queries.
 ASKERS = 64
+#: The percentiles that are shown of a pair.
+SHOWN = (0.5, 0.9, 0.99)
 #: As many vectors the mean of everything counts for in the mean of a modality: with one film in a
 #: library, that film is not its own background.
 PRIOR = 4
+#: How much of the expected similarity is this query's own; the rest is that of all queries of its
+#: modality. A query's own holds what it really finds in a modality about few things (infrared
+#: frames of cars): all of it made such modalities lose, none of it let hubs in.
+OWN = 0.5
 
-#: Deviations above the background from which on the best hit counts as relevant. On the demo
-#: corpus 94 % of the questions that have an answer reach it, and a third of those that have none.
-RELEVANT = 1.7
 
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Aim:
     """What one modality is searched for, and how its similarities become scores.
 
-    ``direction`` float32 (d,) of length 1; ``mean`` and ``deviation`` are those of background
-    similarities with a direction of that kind, ``background`` the similarities themselves,
-    ascending (empty: not known).
+    ``direction`` float32 (d,) of length 1; ``mean`` is the similarity that is expected of
+    strangers, ``deviation`` how much such similarities vary; ``strangers`` float32 (n, d) are
+    vectors of the target (None: not calibrated).
     """
 
     direction: FloatArray
     mean: float = 0.0
     deviation: float = 1.0
-    background: FloatArray | None = None
+    strangers: FloatArray | None = None
 
     def scores(self, similarities: FloatArray) -> FloatArray:
         scored: FloatArray = (similarities - np.float32(self.mean)) / np.float32(self.deviation)
         return scored
 
     def percentile(self, similarity: float) -> float | None:
-        """The share of the background below, 0 to 1; None where there is none."""
-        if self.background is None or not len(self.background):
+        """The share of the strangers that lie farther, 0 to 1; None where there are none."""
+        if self.strangers is None or not len(self.strangers):
             return None
-        return float(np.searchsorted(self.background, similarity) / len(self.background))
+        return float(np.searchsorted(self._background, similarity) / len(self._background))
+
+    @functools.cached_property
+    def _background(self) -> FloatArray:
+        assert self.strangers is not None
+        return np.sort(self.strangers @ self.direction)
 
 
 class Backgrounds:
@@ -65,17 +73,16 @@ class Backgrounds:
     def __init__(self, snapshot: Snapshot, shipped: Mapping[Modality, FloatArray]) -> None:
         self._samples = {m: snapshot.tables[m].background for m in snapshot.modalities}
         self._shipped = shipped
-        everything = [sample.mean(axis=0) for sample in self._samples.values()]
-        self._overall = np.mean(everything, axis=0)
-        self._means = {modality: self._mean(modality) for modality in self._samples}
+        self._overall = np.mean([sample.mean(axis=0) for sample in self._samples.values()], axis=0)
+        self._known = [m for m, sample in self._samples.items() if len(sample) >= KNOWN]
+        self.means = {modality: self._mean(modality) for modality in self._samples}
         self._ranked = {
             modality: np.ascontiguousarray(sample[:: -(-len(sample) // RANKED)])
             for modality, sample in self._samples.items()
         }
-        self._centers = dict(shipped) | {
-            m: sample.mean(axis=0) for m, sample in self._samples.items() if len(sample) >= KNOWN
-        }
-        self._deviations: dict[tuple[Modality, Modality], float] = {}
+        self._centers = dict(shipped) | {m: self._samples[m].mean(axis=0) for m in self._known}
+        self._pairs: dict[tuple[Modality, Modality], Background] = {}
+        self._deviations: dict[Modality, float] = {}
 
     def aim(self, parts: Sequence[Part], target: Modality) -> Aim:
         """Raises EmptyQuery when the parts cancel out."""
@@ -84,44 +91,74 @@ class Backgrounds:
             for part in parts
         ]
         direction = composed(centred)
-        similarities = np.sort(self._ranked[target] @ direction)
-        deviations = [self.deviation(part.modality, target) for part in parts]
+        own = float(self.means[target] @ direction)
+        deviations = [self.deviation(part.modality) for part in parts]
         return Aim(
             direction,
-            float(self._means[target] @ direction),
+            OWN * own + (1 - OWN) * self._usual(centred, target, own),
             float(np.sqrt(np.mean(np.square(deviations)))),
-            similarities,
+            self._ranked[target],
         )
 
-    def deviation(self, asked: Modality, target: Modality) -> float:
-        """Of the similarities of ``target`` with queries of ``asked``, around their means."""
-        pair = (asked, target)
-        if pair not in self._deviations:
-            spreads = [self._spread(*one) for one in self._like(asked, target)]
-            self._deviations[pair] = float(np.sqrt(np.mean(np.square(spreads)))) or 1.0
-        return self._deviations[pair]
+    def deviation(self, asked: Modality) -> float:
+        """Of similarities with queries of ``asked`` around what is expected, over all targets.
 
-    def _spread(self, asked: Modality, target: Modality) -> float:
-        sample = self._samples[asked]
-        chosen = np.linspace(0, len(sample) - 1, min(ASKERS, len(sample))).astype(int)
-        directions = np.stack([self._centred(sample[one], asked, target) for one in chosen])
-        spread = directions @ (self._samples[target] - self._means[target]).T
+        One for all targets: a modality in which a query finds nothing varies little, and dividing
+        by its own deviation would lift its noise.
+        """
+        if asked not in self._deviations:
+            askers = [asked] if asked in self._known else self._known or list(self._samples)
+            targets = self._known or list(self._samples)
+            spreads = [self.pair(one, target).deviation for one in askers for target in targets]
+            self._deviations[asked] = float(np.sqrt(np.mean(np.square(spreads)))) or 1.0
+        return self._deviations[asked]
+
+    def pair(self, asked: Modality, target: Modality) -> Background:
+        """Similarities of ``target`` with queries of ``asked``; both have vectors here."""
+        if (asked, target) not in self._pairs:
+            self._pairs[asked, target] = self._learn(asked, target)
+        return self._pairs[asked, target]
+
+    def table(self) -> tuple[Background, ...]:
+        """Every pair that there is, with its percentiles."""
+        return tuple(
+            replace(self.pair(asked, target), percentiles=self._percentiles(asked, target))
+            for asked in self._samples
+            for target in self._samples
+        )
+
+    def _percentiles(self, asked: Modality, target: Modality) -> tuple[float, ...]:
+        similarities = self._askers(asked, target) @ self._samples[target].T
+        return tuple(np.quantile(similarities, SHOWN).astype(float).tolist())
+
+    def _askers(self, asked: Modality, target: Modality) -> FloatArray:
+        """Directions (n, d) of vectors that stand for the queries of a modality."""
+        chosen = spread_over(len(self._samples[asked]))
+        return np.stack([self._centred(self._samples[asked][n], asked, target) for n in chosen])
+
+    def _learn(self, asked: Modality, target: Modality) -> Background:
+        sample, others = self._samples[asked], self._samples[target]
+        directions = self._askers(asked, target)
+        expected = directions @ self.means[target]
+        spread = directions @ (others - self.means[target]).T
         if asked is target and len(sample) > 1:  # nothing is a stranger to itself
-            spread[np.arange(len(chosen)), chosen] = np.nan
-        return float(np.nanstd(spread))
+            spread[np.arange(len(directions)), spread_over(len(sample))] = np.nan
+        return Background(
+            asked,
+            target,
+            float(expected.mean()),
+            float(np.nanstd(spread)),
+            len(sample),
+            len(others),
+        )
 
-    def _like(self, asked: Modality, target: Modality) -> list[tuple[Modality, Modality]]:
-        """The pair itself, or where too little is known of it, those most like it."""
-        known = [m for m in self._samples if len(self._known(m))]
-        if asked in known and target in known:
-            return [(asked, target)]
-        others = [m for m in known if m is not target] or known or list(self._samples)
-        targets = [target] if target in known else others
-        return [(a, t) for a in others for t in targets]
-
-    def _known(self, modality: Modality) -> FloatArray:
-        sample = self._samples.get(modality, np.empty((0, 0), np.float32))
-        return sample if len(sample) >= KNOWN else sample[:0]
+    def _usual(self, parts: Sequence[Part], target: Modality, own: float) -> float:
+        """The mean similarity of ``target`` with queries made of such parts; ``own`` where it is
+        not known."""
+        if any(part.modality not in self._known for part in parts):
+            return own
+        expected = sum(part.weight * self.pair(part.modality, target).mean for part in parts)
+        return float(expected / np.linalg.norm(total(parts)))
 
     def _mean(self, modality: Modality) -> FloatArray:
         """Of a target; drawn to the mean of everything where it has few vectors."""
@@ -141,6 +178,12 @@ class Backgrounds:
             return vector
         rest = vector - mean
         return unit(rest) if np.linalg.norm(rest) > 1e-3 else vector
+
+
+def spread_over(count: int) -> list[int]:
+    """Up to 64 of so many, evenly."""
+    chosen: list[int] = np.linspace(0, count - 1, min(ASKERS, count)).astype(int).tolist()
+    return chosen
 
 
 _learnt: weakref.WeakKeyDictionary[Snapshot, Backgrounds] = weakref.WeakKeyDictionary()

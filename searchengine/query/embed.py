@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from searchengine.encoders.encoder import Encoder
-from searchengine.errors import EmptyQuery, EncoderMismatch, QueryError
+from searchengine.errors import EmptyQuery, QueryError
 from searchengine.store.catalog import Catalog
 from searchengine.store.snapshot import Snapshot
-from searchengine.types import Collection, FloatArray, Modality, QueryPart
+from searchengine.types import FloatArray, Modality, QueryPart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +42,16 @@ def composed(parts: Sequence[Part]) -> FloatArray:
 
     Raises EmptyQuery when the parts cancel out.
     """
-    total = np.sum([np.float32(part.weight) * part.vector for part in parts], axis=0)
-    if not np.linalg.norm(total) > 1e-6:
+    added = total(parts)
+    if not np.linalg.norm(added) > 1e-6:
         raise EmptyQuery("the parts of the query cancel out; change a weight")
-    return unit(total)
+    return unit(added)
+
+
+def total(parts: Sequence[Part]) -> FloatArray:
+    """float32 (d,): the weighted sum of the parts."""
+    added: FloatArray = np.sum([np.float32(part.weight) * part.vector for part in parts], axis=0)
+    return added
 
 
 def unit(vector: FloatArray) -> FloatArray:
@@ -57,15 +63,6 @@ def unit(vector: FloatArray) -> FloatArray:
 def embed_media(part: QueryPart, encoder: Encoder) -> FloatArray:
     """Unit vector float32 (d,) of one part: its segments' vectors, averaged."""
     return _encoded(part, encoder)[0]
-
-
-def check_encoder(encoder: Encoder, collection: Collection) -> None:
-    """Raise EncoderMismatch when the collection's vectors are from elsewhere."""
-    if (encoder.identity, encoder.dim) != (collection.identity, collection.dim):
-        raise EncoderMismatch(
-            f"collection {collection.name!r} was made by {collection.identity}, not "
-            f"{encoder.identity}; use --encoder {collection.encoder}, or another --collection"
-        )
 
 
 def _encoded(part: QueryPart, encoder: Encoder) -> tuple[FloatArray, Modality]:

@@ -13,14 +13,17 @@ from searchengine.query.merge import Candidates, Ranked
 from searchengine.query.question import Question
 from searchengine.store.catalog import Catalog
 from searchengine.store.snapshot import Snapshot
-from searchengine.types import Collection, GroupBy, Modality, Query
+from searchengine.types import GroupBy, Modality, Query
 
 #: The k of reciprocal rank fusion: the paper's 60, at which a first place in one list counts as
 #: much as a place about 60 in both.
 SOFTEN = 60
 
-#: Segments of each list that are looked at, at least: a place in both lists is what counts.
-FLOOR = 100
+#: Places of each list that count for the other: a fixed number, so that pages fit together.
+WINDOW = 100
+
+#: Segments with the words that are looked through for those a filter leaves.
+MANY = 10_000
 
 
 def words_of(query: Query) -> str:
@@ -35,13 +38,12 @@ def worded(
     query: Query,
     question: Question,
     catalog: Catalog,
-    collection: Collection,
     snapshot: Snapshot,
     allowed: Mapping[Modality, npt.NDArray[np.int64]] | None,
 ) -> list[Candidates]:
     """What has the words, a list for each modality; ``scores`` are 1 / place among all of them."""
-    depth = max(FLOOR, 4 * (query.offset + query.k))
-    found = catalog.find_words(collection, words_of(query), depth)
+    depth = 4 * WINDOW if allowed is None else MANY
+    found = catalog.find_words(snapshot.collection, words_of(query), depth)
     places: dict[Modality, dict[int, int]] = defaultdict(dict)
     for place, (modality, segment) in enumerate(found, start=1):
         if modality in question.aims:
@@ -76,13 +78,20 @@ def _compared(
 def fuse(
     by_meaning: Sequence[Ranked], by_words: Sequence[Ranked], group_by: GroupBy
 ) -> list[Ranked]:
-    """Both lists as one; ``score`` is the sum of 1 / (60 + place) over the lists a hit is in."""
+    """Both lists as one; ``score`` is the sum of 1 / (60 + place) over the lists a hit is in.
+
+    Places beyond the first hundred of a list do not count; those of meaning follow as they are.
+    """
     scores: dict[int, float] = defaultdict(float)
     best: dict[int, Ranked] = {}
-    for ranked in (by_meaning, by_words):
+    for ranked in (by_meaning[:WINDOW], by_words[:WINDOW]):
         for place, hit in enumerate(ranked, start=1):
             key = hit.item if group_by is GroupBy.ITEM else hit.id
             scores[key] += 1 / (SOFTEN + place)
             best.setdefault(key, hit)
+    for place, hit in enumerate(by_meaning[WINDOW:], start=WINDOW + 1):
+        key = hit.item if group_by is GroupBy.ITEM else hit.id
+        if key not in scores:
+            scores[key], best[key] = 1 / (SOFTEN + place), hit
     order = sorted(scores, key=lambda key: -scores[key])
     return [best[key].scored(scores[key]) for key in order]

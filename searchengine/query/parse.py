@@ -39,6 +39,9 @@ from searchengine.types import (
 #: Segments of a long query file that are looked at, evenly spread.
 MAX_SEGMENTS = 16
 
+#: How much being unlike the others counts, beside the score.
+VARIED = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -82,6 +85,12 @@ def read_parts(
     return [reader.part(one.value, one.modality, one.weight) for one in asked]
 
 
+def like_parts(ids: int | Sequence[int] | None, weight: float) -> list[QueryPart]:
+    """A part for each of the items."""
+    given = [ids] if isinstance(ids, int) else ids or []
+    return [QueryPart(like=item_id, weight=weight) for item_id in given]
+
+
 def build_query(
     parts: Sequence[QueryPart],
     *,
@@ -97,8 +106,13 @@ def build_query(
     exact: bool = False,
     explain: bool = False,
     hybrid: bool = False,
+    dedup: float | bool | None = None,
+    diverse: float | bool | None = None,
 ) -> Query:
-    """Raises QueryError for a name that does not exist, InvalidFilter for the filter."""
+    """Raises QueryError for a name that does not exist, InvalidFilter for the filter.
+
+    ``diverse`` True is ``VARIED``.
+    """
     conditions: list[Condition] = [parse_filter(filter)] if filter else []
     conditions += [PathGlob(path)] if path else []
     return Query(
@@ -114,7 +128,13 @@ def build_query(
         exact,
         explain,
         hybrid,
+        dedup if dedup is True else _amount(dedup),
+        VARIED if diverse is True else _amount(diverse),
     )
+
+
+def _amount(given: float | bool | None) -> float | None:
+    return None if given is None or given is False else float(given)
 
 
 def _spread(spans: Sequence[Span | None]) -> list[Span | None]:

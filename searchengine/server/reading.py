@@ -20,6 +20,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StrictBool,
     ValidationError,
     WithJsonSchema,
     field_validator,
@@ -60,6 +61,10 @@ def one_of(names: type[StrEnum]) -> Any:
 
 
 ModalityName = Annotated[str, one_of(Modality)]
+
+
+#: True is as much as usual.
+Share = StrictBool | Annotated[float, Field(allow_inf_nan=False)]
 
 
 class PartIn(BaseModel):
@@ -111,6 +116,8 @@ class SearchIn(BaseModel):
     exact: bool = False
     explain: bool = False
     hybrid: bool = False
+    dedup: Share | None = None
+    diverse: Share | None = None
 
     @property
     def has_files(self) -> bool:

@@ -80,6 +80,7 @@ class ResultOut(Document):
     seconds: dict[str, float]
     complete: bool
     relevant: bool | None
+    reason: str | None
 
 
 class BatchOut(Document):

@@ -241,6 +241,18 @@ class Catalog:
         chosen = sorted(common, key=lambda n: -sum(count for _, count in common[n]))[:FACETS]
         return Facets(modalities, {name: tuple(common[name][:FACETS]) for name in chosen})
 
+    def fields(self, collection: Collection) -> list[str]:
+        """The names of all metadata fields, in order."""
+        names = (
+            select(FieldRow.name)
+            .join(ItemRow, ItemRow.id == FieldRow.item_id)
+            .where(ItemRow.collection_id == collection.id)
+            .distinct()
+            .order_by(FieldRow.name)
+        )
+        with Session(self._engine) as session:
+            return list(session.scalars(names))
+
     def own_metadata(self, item_id: int) -> dict[str, Any]:
         """What the file says of itself, without its metadata.jsonl row."""
         with Session(self._engine) as session:

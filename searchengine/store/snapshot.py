@@ -212,6 +212,9 @@ class VectorTable:
             ids = self._scan(query, count, allowed)
         else:
             ids = self._candidates(query, count, self.effort(asked, modality), allowed)
+            there = self.live if allowed is None else len(allowed)
+            if len(ids) < min(count, there):  # the lists probed hold too few that are allowed
+                ids = self._scan(query, count, allowed)
         directions = query[None] if beside is None else np.concatenate([query[None], beside])
         keys, similarities = self.compare(ids, directions)
         order = np.argsort(-similarities[0], kind="stable")[:count]  # equal ones by ascending id
@@ -262,6 +265,17 @@ class VectorTable:
         return Effort(
             max(effort.probed for effort in needed), max(one.rerank_factor for one in needed)
         )
+
+    def how(
+        self, asked: Iterable[Modality], modality: Modality, allowed: IdArray | None, exact: bool
+    ) -> str:
+        """How ``search`` looks through all but the delta: index, lists probed, vectors reranked."""
+        few = allowed is not None and len(allowed) <= self._recipe.exact_allowed
+        if exact or few or self.index is None:
+            return "exact"
+        effort, lists = self.effort(asked, modality), self.index.nlist
+        probes = max(1, round(lists * effort.probed))
+        return f"{self.method}, {probes} of {lists} lists, {effort.rerank_factor} x k reranked"
 
     def compare(self, ids: IdArray, directions: FloatArray) -> tuple[IdArray, FloatArray]:
         """Keys (2, n) of those of ``ids`` that are alive, and their cosines (p, n) with each of

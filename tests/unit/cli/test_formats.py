@@ -54,6 +54,7 @@ def test_the_json_document_is_the_contract(make_hit: MakeHit, capsys: Captured) 
         "seconds": {"encode": 0.01},
         "complete": True,
         "relevant": None,
+        "reason": None,
     }
 
 

@@ -26,21 +26,24 @@ def test_parts_reach_the_engine_by_modality() -> None:
         {"text": ["a cat"], "video": []},
         [3],
         ["image=0.5", "text=2"],
+        [4],
     )
     assert asked.keywords() == {
         "text": ["a dog"],
         "image": ["x.jpg", "y.jpg"],
         "negative": {"text": ["a cat"]},
         "like": [3],
+        "not_like": [4],
         "weights": {"image": 0.5, "text": 2.0},
     }
 
 
 def test_a_result_repeats_what_was_asked_with_its_weights() -> None:
-    asked = asked_for({"image": ["x.jpg@2-5"]}, {"image": ["y.jpg"]}, [3], ["image=0.5"])
+    asked = asked_for({"image": ["x.jpg@2-5"]}, {"image": ["y.jpg"]}, [3], ["image=0.5"], [4])
     assert asked.parts() == [
         {"modality": "image", "file": "x.jpg@2-5", "weight": 0.5},
         {"id": 3, "weight": 1.0},
+        {"id": 4, "weight": -1.0},
         {"modality": "image", "file": "y.jpg", "weight": -1.0},
     ]
 

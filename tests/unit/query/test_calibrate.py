@@ -36,6 +36,11 @@ def cone(seed: int, count: int, spread: float) -> FloatArray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
+def unit_rows(rows: FloatArray) -> FloatArray:
+    scaled: FloatArray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return scaled
+
+
 def backgrounds(**vectors: FloatArray) -> Backgrounds:
     return Backgrounds(Generation(**vectors), {})  # type: ignore[arg-type]
 
@@ -45,13 +50,27 @@ def text(seed: int = 9) -> Part:
 
 
 def test_strangers_of_every_modality_score_about_nought() -> None:
-    images, sounds = cone(1, 400, 0.4), cone(2, 400, 1.5)
-    learnt = backgrounds(image=images, audio=sounds, text=cone(3, 400, 1.0))
+    images, sounds, texts = cone(1, 400, 0.4), cone(2, 400, 1.5), cone(3, 400, 1.0)
+    learnt = backgrounds(image=images, audio=sounds, text=texts)
     for target, vectors in ((Modality.IMAGE, images), (Modality.AUDIO, sounds)):
-        aim = learnt.aim([text()], target)
-        scores = aim.scores(vectors @ aim.direction)
-        assert abs(scores.mean()) < 0.1
+        aims = [learnt.aim([Part(one, Modality.TEXT, 1.0)], target) for one in texts[::8]]
+        scores = np.concatenate([aim.scores(vectors @ aim.direction) for aim in aims])
+        assert abs(scores.mean()) < 0.2
         assert 0.3 < scores.std() < 3
+
+
+def test_a_modality_about_one_thing_is_not_its_own_background() -> None:
+    """Half of all infrared frames show cars; one of a car finds these first."""
+    random = np.random.default_rng(5)
+    car, person = np.eye(DIM)[0], np.eye(DIM)[1]
+    noise = 0.05 * random.standard_normal((200, DIM))
+    frames = unit_rows(np.where(np.arange(200)[:, None] % 2, car, person) + noise)
+    photos = unit_rows(random.standard_normal((200, DIM)))
+    learnt = backgrounds(image=photos, thermal=frames)
+    asked = [Part(frames[1], Modality.THERMAL, 1.0)]
+    near, far = learnt.aim(asked, Modality.THERMAL), learnt.aim(asked, Modality.IMAGE)
+    cars = near.scores(frames[3::2] @ near.direction)
+    assert cars.mean() > np.quantile(far.scores(photos @ far.direction), 0.99)
 
 
 def test_words_keep_the_order_of_raw_cosines_within_a_modality() -> None:
@@ -85,7 +104,7 @@ def test_a_modality_of_few_is_scored_by_what_is_known_of_the_others(count: int) 
     learnt = backgrounds(image=cone(1, 200, 0.7), video=few)
     aim = learnt.aim([text()], Modality.VIDEO)
     assert np.isfinite(aim.scores(few @ aim.direction)).all()
-    assert aim.deviation == pytest.approx(learnt.deviation(Modality.IMAGE, Modality.IMAGE))
+    assert aim.deviation == pytest.approx(learnt.pair(Modality.IMAGE, Modality.IMAGE).deviation)
 
 
 def test_one_vector_in_all_is_still_scored() -> None:
