@@ -129,9 +129,12 @@ def test_so_many_requests_are_worked_on_and_no_more(tmp_path: Path, encoder: Gat
     with hashing(encoder), ThreadPoolExecutor(most) as pool:
         app = create_app(ServerSettings(library, worker=False, max_requests=most))
         with listening(app) as url:
+            encoder.begun.clear()  # starting encodes, too
             encoder.gate.clear()
-            asked = [pool.submit(ask, url) for _ in range(most - 1)]
-            until(lambda: encoder.begun.is_set() and waiting(app) == most - 2)
+            asked = [pool.submit(ask, url)]
+            until(encoder.begun.is_set)
+            asked += [pool.submit(ask, url) for _ in range(most - 2)]
+            until(lambda: waiting(app) == most - 2)
             assert get(url, "/v1/models").status_code == 200
             asked.append(pool.submit(ask, url))
             until(lambda: waiting(app) == most - 1)
