@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from searchengine.errors import ConfigError
 DEVICES = ("auto", "cpu", "cuda")
 
 _PREFIX = "SEARCHENGINE_"
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +75,18 @@ def database_url(environ: Mapping[str, str] = os.environ) -> str:
     It is no flag, since a list of processes would show its password.
     """
     return environ.get(_PREFIX + "DATABASE_URL", "")
+
+
+def memory_budget_bytes(environ: Mapping[str, str] = os.environ) -> int | None:
+    """``SEARCHENGINE_MEMORY_BUDGET``: what the indexes of a collection may take; see ``size``."""
+    given = environ.get(_PREFIX + "MEMORY_BUDGET", "")
+    return size(given) if given else None
+
+
+def size(text: str) -> int:
+    """Bytes, of ``500MB``, ``1.5 GiB`` or ``250000``. Raises ConfigError for anything else."""
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise ConfigError(f"{text!r} is no size in memory, such as 500MB or 2GiB")
+    number, prefix, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(prefix.lower() or " "))

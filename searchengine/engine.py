@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from indexer.pieces import Settings
 from indexer.pipeline import Run
 from indexer.plan import plan
 from indexer.scan import Globs, roots
+from searchengine.config import memory_budget_bytes, size
 from searchengine.encoders import registry
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import (
@@ -39,6 +41,7 @@ from searchengine.query.search import search
 from searchengine.store.change import Change, Update
 from searchengine.store.library import Library
 from searchengine.store.status import status
+from searchengine.store.vectors.recipe import RECIPE
 from searchengine.store.verify import verify
 from searchengine.types import (
     Background,
@@ -77,7 +80,9 @@ class Engine:
     ``encoder`` is a name or an Encoder; None takes what the collection was made with, or
     ``starter``. ``sandbox`` decodes the files of queries, and is not closed here; None makes one
     of one process. ``database_url`` is the PostgreSQL that keeps the catalog; empty is SQLite in
-    the folder, None what ``SEARCHENGINE_DATABASE_URL`` says. Nothing is loaded or created until
+    the folder, None what ``SEARCHENGINE_DATABASE_URL`` says. ``memory_budget`` in bytes, or such
+    as "2GiB", is what the indexes of a collection may take when they are made; None is what
+    ``SEARCHENGINE_MEMORY_BUDGET`` says. Nothing is loaded or created until
     it is needed. Threads may share an engine.
     """
 
@@ -91,9 +96,13 @@ class Engine:
         options: MediaOptions | None = None,
         sandbox: Sandbox | None = None,
         database_url: str | None = None,
+        memory_budget: int | str | None = None,
     ) -> None:
         self._path = Path(library)
         self._database_url = database_url
+        budget = size(memory_budget) if isinstance(memory_budget, str) else memory_budget
+        budget_bytes = memory_budget_bytes() if budget is None else budget
+        self._recipe = replace(RECIPE, budget_bytes=budget_bytes)
         self._chosen = encoder
         self._collection_name = collection
         self._device = device
@@ -421,7 +430,11 @@ class Engine:
             if self._library is None:
                 on = "cuda" if self._device == "cuda" else None  # auto leaves it to the networks
                 self._library = Library(
-                    self._path, create=create, scanned_on=on, database_url=self._database_url
+                    self._path,
+                    create=create,
+                    recipe=self._recipe,
+                    scanned_on=on,
+                    database_url=self._database_url,
                 )
             return self._library
 

@@ -96,6 +96,23 @@ class NothingPublished(StoreError):
     """The collection has nothing to search yet."""
 
 
+class BudgetTooSmall(StoreError):
+    """The vectors do not fit in the memory they may take. Both sizes are in bytes."""
+
+    def __init__(self, budget_bytes: int, least_bytes: int, vectors: int) -> None:
+        super().__init__(
+            f"a memory budget of {budget_bytes / 1e6:.1f} MB is too small: an index of "
+            f"{vectors:,} vectors takes at least {least_bytes / 1e6:.1f} MB; what was indexed "
+            "before is kept; raise --memory-budget or SEARCHENGINE_MEMORY_BUDGET"
+        )
+        self.budget_bytes = budget_bytes
+        self.least_bytes = least_bytes
+        self.vectors = vectors
+
+    def __reduce__(self) -> tuple[type[BudgetTooSmall], tuple[int, int, int]]:
+        return type(self), (self.budget_bytes, self.least_bytes, self.vectors)
+
+
 class SchemaOutdated(StoreError):
     """The library was made by an older or a newer version of this program."""
 

@@ -535,7 +535,8 @@ class OperatingPoint:
 class IndexStatus:
     """One modality of a collection: how many segments, and how they are searched.
 
-    ``points`` is empty where every vector is compared, or nothing was tuned.
+    ``points`` is empty where every vector is compared, or nothing was tuned. ``size_bytes`` is on
+    disk, ``memory_bytes`` what its index and the vectors beside it hold in memory.
     """
 
     modality: Modality
@@ -546,6 +547,7 @@ class IndexStatus:
     tombstones: int
     size_bytes: int
     points: tuple[OperatingPoint, ...] = ()
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

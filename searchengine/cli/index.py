@@ -40,6 +40,7 @@ def index(
     encoder: opt.EncoderName = None,
     device: opt.Device = None,
     workers: opt.Workers = None,
+    memory_budget: opt.MemoryBudget = None,
     modality: opt.ModalityChoice = "auto",
     include: opt.Include = None,
     exclude: opt.Exclude = None,
@@ -72,7 +73,8 @@ def index(
         "exclude": exclude or (),
     }
     cutting = _cutting(segment_s, overlap_s)
-    with session_of(ctx).using(collection, encoder, device).engine(media) as engine:
+    session = session_of(ctx).using(collection, encoder, device)
+    with session.engine(media, memory_budget) as engine:
         if dry_run:
             _show_plan(engine.plan(paths, **which), as_json)
             return

@@ -55,9 +55,9 @@ def _show_collection(status: CollectionStatus) -> None:
         tell(f"  from {root}")
     if status.indexes:
         print_table(
-            ("modality", "items", "segments", "searched", "new", "deleted", "size"),
+            ("modality", "items", "segments", "searched", "new", "deleted", "size", "memory"),
             list(_index_rows(status)),
-            right=("items", "segments", "new", "deleted", "size"),
+            right=("items", "segments", "new", "deleted", "size", "memory"),
         )
     if any(index.points for index in status.indexes):
         _show_points(status.indexes)
@@ -73,6 +73,7 @@ def _index_rows(status: CollectionStatus) -> Iterator[tuple[str, ...]]:
             index.method,
             *map(str, counts),
             size_text(index.size_bytes),
+            size_text(index.memory_bytes),
         )
 
 
@@ -105,10 +106,13 @@ def _show_problems(problems: tuple[Problem, ...]) -> None:
 
 
 def compact(
-    ctx: typer.Context, collection: opt.Collection = None, as_json: opt.AsJson = False
+    ctx: typer.Context,
+    collection: opt.Collection = None,
+    memory_budget: opt.MemoryBudget = None,
+    as_json: opt.AsJson = False,
 ) -> None:
-    """Give back the disk that deleted and replaced items still hold."""
-    with session_of(ctx).using(collection).engine() as engine:
+    """Give back the disk that deleted and replaced items still hold; make every index anew."""
+    with session_of(ctx).using(collection).engine(memory_budget=memory_budget) as engine:
         given_back = engine.compact()
     if as_json:
         write_json({"bytes": given_back})

@@ -274,6 +274,14 @@ Workers = Annotated[
         metavar="N", min=0, help="How many decode at a time.", show_default="as many as help"
     ),
 ]
+MemoryBudget = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="What the indexes of the collection may take in memory, such as 500MB or 2GiB.",
+        show_default="$SEARCHENGINE_MEMORY_BUDGET, or no limit",
+    ),
+]
 SegmentS = Annotated[
     float | None,
     typer.Option(

@@ -38,7 +38,9 @@ class Session:
         settings = self.settings
         return Client(server, api_key=settings.api_key, collection=settings.collection)
 
-    def engine(self, options: MediaOptions | None = None) -> Engine:
+    def engine(
+        self, options: MediaOptions | None = None, memory_budget: str | None = None
+    ) -> Engine:
         """Open the library. Imported here: the engine loads FAISS, and `--help` must not."""
         from searchengine.engine import Engine
 
@@ -49,6 +51,7 @@ class Session:
             collection=settings.collection,
             device=settings.device,
             options=options or MediaOptions(),
+            memory_budget=memory_budget,
         )
 
 

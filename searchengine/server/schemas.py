@@ -142,6 +142,7 @@ class ShareOut(Document):
     delta: int
     tombstones: int
     size_bytes: int
+    memory_bytes: int
     points: list[OperatingPoint]
 
 

@@ -80,11 +80,12 @@ class Builder:
         if len(self._shards) > MAX_SHARDS:
             self._merge()
 
-    def refresh_index(self) -> None:
-        """Make the index anew, add to it, or leave it, as the recipe says."""
+    def refresh_index(self, *, anew: bool = False) -> None:
+        """Make the index anew, add to it, or leave it, as the recipe says; ``anew`` makes one
+        that is there anew in any case."""
         indexed, trained_on = (self._index.rows, self._index.trained_on) if self._index else (0, 0)
         action = self._recipe.action(indexed, trained_on, self._delta_rows(), len(self._dead))
-        if action is Action.TRAIN:
+        if action is Action.TRAIN or (anew and self._index):
             if len(self._dead):
                 self.compact()
             else:

@@ -147,6 +147,7 @@ class VectorTable:
         index_row = next((row for row in rows if row.kind == INDEX), None)
         self.index = self._opened[index_row.path] if index_row else None
         self.indexed = index_row.rows if index_row else 0
+        self._index_bytes = index_row.size_bytes if index_row else 0
         newer = self.shards.blocks(index_row.last_id if index_row else -1)
         self._delta_ids, self._delta = flat_index(without(newer, dead), dim)
         self.live = len(self.shards) - len(dead)
@@ -160,6 +161,11 @@ class VectorTable:
     def delta(self) -> int:
         """Vectors searched exactly."""
         return len(self._delta_ids)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the index and the delta hold; shards are mapped."""
+        return self._index_bytes + self._recipe.exact_bytes(self._dim, self.delta)
 
     @property
     def dead(self) -> int:

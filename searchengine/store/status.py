@@ -54,6 +54,7 @@ def _indexes(library: Library, collection: Collection) -> tuple[IndexStatus, ...
             tombstones=tables[modality].dead,
             size_bytes=sum(row.size_bytes for row in files if row.modality == modality),
             points=_points(tables[modality]),
+            memory_bytes=tables[modality].memory_bytes,
         )
         for modality in Modality
         if modality in tables

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from searchengine.errors import CollectionExists, StoreCorrupt, StoreError
 from searchengine.store import layout, rows
+from searchengine.store.budget import fitted
 from searchengine.store.build import INDEX, SHARD, Builder, Draft, sampled
 from searchengine.store.catalog import Catalog, Manifest
 from searchengine.store.change import Change
@@ -108,8 +109,8 @@ class Writer:
     def commit(self, collection: Collection, change: Change) -> int:
         """Make a change durable and visible; returns the generation it became.
 
-        Raises StoreError when a vector is not of unit length or the disk is full; then nothing
-        has changed.
+        Raises StoreError when a vector is not of unit length, the disk is full, or the vectors
+        do not fit the recipe's memory budget; then nothing has changed.
         """
         for addition in change.additions:
             check_vectors(addition.vectors, collection.dim)
@@ -118,14 +119,17 @@ class Writer:
             dying = rows.dying(session, change)
         numbered = rows.number(change.additions, numbers)
         added = {new.modality: new for new in rows.embeddings(numbered)}
+        counts = {modality: len(new.ids) for modality, new in added.items()}
+        manifest = Catalog(self._engine).manifest(collection)
+        recipe, anew = fitted(self._recipe, collection, manifest, counts)
 
         def build(builder: Builder) -> None:
             if new := added.get(builder.modality):
                 builder.append(new)
-            builder.refresh_index()
+            builder.refresh_index(anew=builder.modality in anew)
 
-        touched = set(added) | set(dying)
-        drafts = self._build(collection, touched, dying, numbers, build)
+        touched = set(added) | set(dying) | anew
+        drafts = self._build(collection, touched, dying, numbers, recipe, build)
         return self._publish(
             collection,
             drafts,
@@ -177,11 +181,13 @@ class Writer:
         self.sweep()
 
     def _remake(self, collection: Collection, build: Callable[[Builder], None]) -> int:
-        files = Catalog(self._engine).manifest(collection).files
+        manifest = Catalog(self._engine).manifest(collection)
+        recipe, _ = fitted(self._recipe, collection, manifest, {})
+        files = manifest.files
         with Session(self._lock.connection) as session:
             numbers = rows.Numbers.read(session)
         modalities = {Modality(row.modality) for row in files}
-        drafts = self._build(collection, modalities, {}, numbers, build)
+        drafts = self._build(collection, modalities, {}, numbers, recipe, build)
         if drafts:
             self._publish(collection, drafts, numbers, lambda session: None)
         after = Catalog(self._engine).manifest(collection).files
@@ -193,6 +199,7 @@ class Writer:
         modalities: set[Modality],
         dying: dict[Modality, IdArray],
         numbers: rows.Numbers,
+        recipe: Recipe,
         build: Callable[[Builder], None],
     ) -> list[Draft]:
         """Step 1: write the new files of each modality. On failure none of them stays."""
@@ -200,9 +207,7 @@ class Writer:
         drafts = []
         try:
             for modality in sorted(modalities):
-                builder = self._builder(
-                    collection, modality, manifest, dying, numbers, self._recipe, {}
-                )
+                builder = self._builder(collection, modality, manifest, dying, numbers, recipe, {})
                 build(builder)
                 drafts.append(builder.draft)
         except BaseException:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from searchengine.config import Settings, database_url, default_library, models_folder
+from searchengine.config import (
+    Settings,
+    database_url,
+    default_library,
+    memory_budget_bytes,
+    models_folder,
+    size,
+)
 from searchengine.errors import ConfigError
 
 
@@ -50,3 +57,23 @@ def test_the_catalog_is_in_the_folder_unless_told_otherwise() -> None:
     assert database_url({}) == database_url({"SEARCHENGINE_DATABASE_URL": ""}) == ""
     given = "postgresql://localhost/search"
     assert database_url({"SEARCHENGINE_DATABASE_URL": given}) == given
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("500MB", 500_000_000), ("2GiB", 2 << 30), ("1.5 gb", 1_500_000_000), ("4096", 4096)],
+)
+def test_a_size_in_memory_is_read_as_people_write_it(text: str, expected: int) -> None:
+    assert size(text) == memory_budget_bytes({"SEARCHENGINE_MEMORY_BUDGET": text}) == expected
+
+
+@pytest.mark.parametrize("text", ["much", "-1GB", "5 bananas", "", "1e9", "MB"])
+def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ConfigError, match="no size in memory, such as 500MB"):
+        size(text)
+
+
+def test_there_is_no_limit_to_memory_unless_one_is_set() -> None:
+    assert (
+        memory_budget_bytes({}) is memory_budget_bytes({"SEARCHENGINE_MEMORY_BUDGET": ""}) is None
+    )

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from searchengine.errors import BudgetTooSmall
 
 
 class Action(enum.StrEnum):
@@ -47,6 +50,10 @@ class Recipe:
     and 0.68 on a harder one (docs/benchmarks.md). A query of another modality looks from outside
     the cone, and such queries are what this is for. More than 4 candidates a hit to rerank gained
     nothing on either; 10 are kept where the codes of strangers are compared.
+    ``code_dims``: dimensions that share a code of 4 bits. 2 had the best time at 0.95 recall of
+    the codes measured; ``coarser`` ones take a half and a quarter of its memory and need more
+    reranking, which tuning finds. They are taken where ``budget_bytes``, for all vectors of a
+    collection, asks for them; None is no limit.
     """
 
     exact_below: int = 20_000
@@ -59,6 +66,9 @@ class Recipe:
     retuned: float = 1.5
     points_per_list: int = 64
     exact_allowed: int = 4_000
+    code_dims: int = 2
+    coarser: tuple[int, ...] = (4, 8)
+    budget_bytes: int | None = None
     within: Effort = Effort(probed=0.2, rerank_factor=4)
     across: Effort = Effort(probed=0.7, rerank_factor=10)
 
@@ -69,22 +79,54 @@ class Recipe:
             return Action.TRAIN if total > self.exact_below else Action.KEEP
         if dead > self.dead_share * indexed or total > self.grown * trained_on:
             return Action.TRAIN
-        limit = min(max(indexed * self.delta_share, self.delta_floor), self.delta_ceiling)
-        return Action.EXTEND if delta > limit else Action.KEEP
+        return Action.EXTEND if delta > self.delta_limit(indexed) else Action.KEEP
+
+    def delta_limit(self, indexed: int) -> int:
+        """New vectors that are searched beside an index of so many."""
+        return int(min(max(indexed * self.delta_share, self.delta_floor), self.delta_ceiling))
 
     def lists(self, count: int) -> int:
         """Lists for ``count`` vectors: 2 sqrt(n), and 4 sqrt(n) from a million on."""
         return round((2 if count < 1_000_000 else 4) * math.sqrt(count))
 
     def factory(self, dim: int, count: int) -> str:
-        """A faiss factory string: IVF over spherical k-means, 4-bit PQ of 2 dimensions a code.
+        """A faiss factory string: IVF over spherical k-means, and 4-bit PQ.
 
-        PQ with dim / 2 codes of 4 bits had the best time at 0.95 recall of the codes measured.
         A graph finds the nearest lists once there are more than about 4,000 of them.
         """
         lists = self.lists(count)
         coarse = f"IVF{lists}_HNSW32" if lists >= 4_000 else f"IVF{lists}"
-        return f"{coarse},PQ{dim // 2}x4fs"
+        return f"{coarse},PQ{dim // self.code_dims}x4fs"
+
+    def exact_bytes(self, dim: int, count: int) -> int:
+        """Memory of vectors that are compared one by one: half precision, and an id."""
+        return count * (2 * dim + 8)
+
+    def most_bytes(self, dim: int, count: int) -> int:
+        """Memory that searching ``count`` vectors takes, at most: codes and ids in lists that are
+        filled up to blocks of 32, the means of lists (and 300 bytes of graph), the code book, and
+        the new vectors beside."""
+        if count <= self.exact_below:
+            return self.exact_bytes(dim, count)
+        lists = self.lists(count)
+        codes = (count + 31 * lists) * (math.ceil(dim // self.code_dims / 2) + 8)
+        means = lists * (4 * dim + 300) + 16 * 4 * dim
+        return codes + means + self.exact_bytes(dim, self.delta_limit(count))
+
+    def fitting(self, dim: int, counts: Sequence[int]) -> Recipe:
+        """With the finest codes by which so many vectors of each modality fit the budget.
+
+        Raises BudgetTooSmall.
+        """
+        if self.budget_bytes is None:
+            return self
+        each = [replace(self, code_dims=dims) for dims in (self.code_dims, *self.coarser)]
+        each = [recipe for recipe in each if dim % recipe.code_dims == 0] or [self]
+        takes = [sum(recipe.most_bytes(dim, count) for count in counts) for recipe in each]
+        for recipe, needed in zip(each, takes, strict=True):
+            if needed <= self.budget_bytes:
+                return recipe
+        raise BudgetTooSmall(self.budget_bytes, takes[-1], sum(counts))
 
     def effort(self, same_modality: bool) -> Effort:
         return self.within if same_modality else self.across
