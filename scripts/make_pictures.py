@@ -31,6 +31,13 @@ SITE = "http://127.0.0.1:8799"
 PATIENCE_MS = 120_000
 
 WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
+DARK: dict[str, Any] = {**WIDE, "color_scheme": "dark"}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
 
 #: Whether all that is in the window is there.
 SEEN = """() => document.querySelector(".hit, .sample")
@@ -68,6 +75,14 @@ def one_hit(page: Page) -> None:
     page.locator("main .hit .title").first.click()
 
 
+def lanes(page: Page) -> None:
+    page.goto(f"{SITE}/?q=thunder+and+rain&view=lanes")
+
+
+def words(page: Page) -> None:
+    page.goto(f"{SITE}/?q=an+animal+at+night&varied=1")
+
+
 def take(browser: Browser, name: str, show: Any, **look: Any) -> None:
     page = browser.new_page(**look)
     page.set_default_timeout(PATIENCE_MS)
@@ -92,6 +107,8 @@ def main() -> None:
             )
             take(browser, "page", sound, **WIDE)
             take(browser, "page-hit", one_hit, **WIDE)
+            take(browser, "page-dark", lanes, **DARK)
+            take(browser, "page-phone", words, **PHONE)
             browser.close()
 
 

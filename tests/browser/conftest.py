@@ -58,6 +58,8 @@ SHELF = {
     "thermal": ["crowd.png", "empty_field.png"],
     "motion": ["run.csv", "shaken.csv"],
 }
+#: A second beach.jpg, with the same bytes and without a caption.
+COPY = "beach_again.jpg"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -93,6 +95,7 @@ def fill(shelf: Path) -> None:
     for name in chosen:
         (shelf / name).parent.mkdir(exist_ok=True)
         shutil.copy(CORPUS / name, shelf / name)
+    shutil.copy(CORPUS / "photos" / "beach.jpg", shelf / "photos" / COPY)
     rows = (CORPUS / "metadata.jsonl").read_text().splitlines()
     kept = [row for row in rows if json.loads(row)["file_name"] in chosen]
     (shelf / "metadata.jsonl").write_text("\n".join(kept))

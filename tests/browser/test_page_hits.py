@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -109,8 +110,45 @@ def test_filters_count_and_narrow(page: Page, site: str, faults: list[str]) -> N
     expect(page.locator("#said")).to_contain_text(re.compile(r"^\d hits: \d images\. "))
     page.get_by_label("Filter in words").fill("label = nothing")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("No item fits the filter.")
     page.get_by_role("button", name="Clear the filters").click()
     answered(page)
+
+
+def test_a_search_without_hits_says_why(page: Page, site: str) -> None:
+    page.goto(f"{site}/?q=a+cat&filter=colour+%3D+red")
+    said = page.get_by_role("alert")
+    expect(said).to_contain_text("No item has a field 'colour'; there are: ")
+    expect(said).to_contain_text("tags")
+    said.get_by_role("button", name="Clear the filters").press("Enter")
+    answered(page)
+
+
+def test_copies_are_hidden_and_hits_varied_by_keyboard_and_by_link(page: Page, site: str) -> None:
+    page.goto(f"{site}/?q=a+beach&to=image")
+    answered(page)
+    every = titles(page)
+    assert "beach_again.jpg" in every
+    page.get_by_role("button", name=re.compile("^Filters")).press("Enter")
+    page.get_by_role("checkbox", name="Hide copies").press("Space")
+    expect(page.locator("main .hit")).to_have_count(len(every) - 1)
+    distinct = titles(page)
+    expect(page.get_by_role("checkbox", name="Hide copies")).to_be_focused()
+    page.get_by_role("checkbox", name="More variety").press("Space")
+    answered(page)
+    varied = titles(page)
+    assert varied != distinct and sorted(varied) == sorted(distinct)
+    page.reload()
+    answered(page)
+    assert titles(page) == varied
+    page.locator("main .hit .title").first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("unlike earlier ones")
+    page.keyboard.press("Escape")
+    for name in ("Hide copies", "More variety"):
+        page.get_by_role("button", name=f"Remove filter {name}").press("Enter")
+        expect(page.get_by_role("checkbox", name=name, include_hidden=True)).not_to_be_checked()
+    expect(page.locator("main .hit")).to_have_count(len(every))
+    assert titles(page) == every
 
 
 def test_a_filter_that_makes_no_sense_is_told(page: Page, site: str, faults: list[str]) -> None:
@@ -130,12 +168,27 @@ def test_a_hit_explains_itself_in_words(page: Page, site: str) -> None:
     opened = page.get_by_role("dialog")
     expect(opened).to_contain_text("Why it is here")
     expect(opened).to_contain_text("standard deviations")
+    expect(opened).to_contain_text("were compared with the query, none was skipped")
     expect(opened.locator(".why-parts li")).to_have_count(2)
     expect(opened.locator("dl")).to_contain_text("Size")
     page.keyboard.press("ArrowRight")
     expect(opened).to_contain_text("2 of")
     page.keyboard.press("Escape")
     expect(opened).to_have_count(0)
+
+
+def test_a_hit_says_how_an_index_was_searched(page: Page, site: str) -> None:
+    method = "IVF894,PQ512x4fs, 12 of 894 lists, 4 x k reranked"
+    page.route("**/search", lambda route: route.fulfill(json=probed(route.fetch().json(), method)))
+    ask(page, site, "thunder")
+    page.locator("main .hit .title").first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("was searched: 12 of its 894 groups")
+
+
+def probed(answer: dict[str, Any], method: str) -> dict[str, Any]:
+    for hit in answer["hits"]:
+        hit["explain"]["method"] = method
+    return answer
 
 
 def test_nothing_relevant_is_said(page: Page, site: str) -> None:

@@ -2,6 +2,7 @@
 
 import { make } from "./element.js";
 import { KINDS } from "./kinds.js";
+import { searchedWords } from "./query.js";
 import { state } from "./state.js";
 
 /** One line for under a hit. */
@@ -19,8 +20,10 @@ export function nearness(hit) {
 /** Paragraphs for the opened hit. */
 export function explanation(hit) {
   const lines = [similarity(hit)];
-  if (calibrated(hit)) lines.push(score(hit));
-  if (hit.explain) lines.push(how(hit.explain.method));
+  if (calibrated(hit) && hit.explain) lines.push(score(hit));
+  if (hit.explain) lines.push(how(hit));
+  if (state.hybrid && searchedWords().length) lines.push("Hits that have the very words were moved up.");
+  if (state.diverse) lines.push("Among the first hundred, hits that are unlike earlier ones were moved up.");
   const parts = hit.explain?.parts || [];
   return make("div", { class: "why" },
     lines.map((text) => make("p", { textContent: text })),
@@ -30,24 +33,35 @@ export function explanation(hit) {
 const calibrated = (hit) => hit.percentile !== null && hit.percentile !== undefined;
 
 function similarity(hit) {
-  const said = `Its similarity with the query is ${hit.similarity.toFixed(3)}, where 1 is the same `
-    + "and 0 is unrelated.";
+  const said = `Its similarity with the query is ${hit.similarity.toFixed(3)}, where 1 would be the same.`;
   return calibrated(hit) ? `${nearness(hit)} in this collection. ${said}` : said;
 }
 
-/** The score, and why kinds that differ in similarity can share one list. */
-function score(hit) {
-  const { many } = KINDS[hit.modality];
-  const value = Math.abs(hit.score).toFixed(1);
-  const side = hit.score >= 0 ? "above" : "below";
-  const strength = hit.score >= 4 ? "a strong match" : hit.score >= 2 ? "a fair match" : "a weak match";
-  return `Its score is ${hit.score.toFixed(2)}: ${value} standard deviations ${side} what unrelated `
-    + `${many} reach, ${strength}. Similarities differ from kind to kind; scores can be compared.`;
+/**
+ * How far it is above strangers, and why kinds that differ in similarity can share one list.
+ * `hit.score` is another number in lanes and with very words.
+ */
+function score({ modality, similarity, explain: { closeness, mean, deviation } }) {
+  const { many } = KINDS[modality];
+  const far = (closeness - mean) / deviation;
+  const side = far >= 0 ? "above" : "below";
+  const strength = far >= 4 ? "a strong match" : far >= 2 ? "a fair match" : "a weak match";
+  const without = Math.abs(closeness - similarity) > 0.005 ? "Without what all such queries share, " : "";
+  const said = `${without}unrelated ${many} have ${mean.toFixed(2)}, and it has ${closeness.toFixed(2)}`;
+  return `${said[0].toUpperCase()}${said.slice(1)}: ${Math.abs(far).toFixed(1)} standard deviations `
+    + `${side}, ${strength}. Similarities differ from kind to kind; deviations can be compared.`;
 }
 
-const how = (method) => (method === "exact"
-  ? "Every candidate was compared, none was skipped."
-  : `The nearest were found with an approximate index (${method}), then compared exactly.`);
+/** As the server writes it: "exact", or "IVF894,PQ512x4fs, 12 of 894 lists, 4 x k reranked". */
+const PROBED = /^(.+), (\d+) of (\d+) lists, \d+ x k reranked$/;
+
+function how({ modality, explain: { method } }) {
+  const { many } = KINDS[modality];
+  const [, index, probes, lists] = PROBED.exec(method) || [];
+  if (!index) return `All ${many} that could be found were compared with the query, none was skipped.`;
+  return `An index of the ${many} (${index}) was searched: ${probes} of its ${lists} groups, the nearest `
+    + "ones. The best of these were compared exactly; a good one elsewhere may have been missed.";
+}
 
 /** How well the hit matches each part by itself; the parts come in the order they were asked. */
 function part(hit) {

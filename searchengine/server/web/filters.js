@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { by, iconButton, make, icon } from "./element.js";
 import { KINDS, NAMES } from "./kinds.js";
 import { filter } from "./query.js";
-import { state } from "./state.js";
+import { SWITCHES, state } from "./state.js";
 
 /** Values shown of a field before "more". */
 const FIRST = 6;
@@ -24,12 +24,16 @@ export function whenChanged(onchange) {
     state.filter = by("filter").value;
     changed();
   });
-  by("hybrid").addEventListener("change", () => {
-    state.hybrid = by("hybrid").checked;
-    changed();
-  });
+  for (const name of Object.keys(SWITCHES)) {
+    by(name).addEventListener("change", () => turn(name, by(name).checked));
+  }
   by("filters-button").addEventListener("click", () => open(by("filters").hidden));
   by("filters-close").addEventListener("click", () => { open(false); by("filters-button").focus(); });
+}
+
+function turn(name, on) {
+  state[name] = on;
+  changed();
 }
 
 export function open(shown) {
@@ -49,7 +53,7 @@ export async function count() {
 
 function draw(all, left) {
   by("filter").value = state.filter;
-  by("hybrid").checked = state.hybrid;
+  for (const name of Object.keys(SWITCHES)) by(name).checked = state[name];
   kinds(all.modality, left.modality);
   tokens();
   const fields = Object.entries(all.fields).filter(([name, values]) => FIELD.test(name)
@@ -119,12 +123,15 @@ function toggle(field, value) {
   changed();
 }
 
-/** What narrows the search now, each with a way to take it back. */
+/** What narrows or orders the hits now, each with a way to take it back. */
 function tokens() {
   const made = state.facets.map(({ field, value }) =>
     token(`${field}: ${value}`, () => toggle(field, value)));
   if (state.filter.trim()) {
     made.push(token(state.filter.trim(), () => { state.filter = ""; changed(); }));
+  }
+  for (const name of Object.keys(SWITCHES).filter((one) => state[one])) {
+    made.push(token(by(name).labels[0].textContent.trim(), () => turn(name, false)));
   }
   by("tokens").replaceChildren(...made);
   by("tokens").hidden = !made.length;
@@ -132,4 +139,7 @@ function tokens() {
 }
 
 const token = (text, remove) => make("li", {},
-  make("span", { textContent: text }), iconButton("close", `Remove filter ${text}`, remove));
+  make("span", { textContent: text }), iconButton("close", `Remove filter ${text}`, () => {
+    remove();
+    by("filters-button").focus(); // the button that had it is gone
+  }));

@@ -90,12 +90,13 @@ function answer(result, more) {
   say(summary(result));
   by("more").hidden = state.view === "lanes" || fresh.length < PAGE;
   by("more").disabled = false;
-  if (!found.length) return message("Nothing found", narrowed()
-    ? "Nothing passes these filters." : "Nothing here can be found this way.", narrowed() ? widen() : null);
+  if (!found.length) return message("Nothing found", sentence(result.reason), narrowed() ? widen() : null);
   hits.show(place(), fresh, state.view, more);
   if (more) place().querySelectorAll(".title")[found.length - fresh.length]?.focus();
   return by("doubt").hidden = result.relevant !== false;
 }
+
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 
 const narrowed = () => state.facets.length || state.filter.trim() || state.targets.length;
 

@@ -35,6 +35,8 @@ function how(query) {
     filter: filter(),
     k: lanes ? LANE * kinds : PAGE,
     score: lanes ? "rank" : "calibrated",
+    dedup: state.dedup || null,
+    diverse: state.diverse || null,
     hybrid: state.hybrid && query.some((part) => part.text),
     explain: true,
   };

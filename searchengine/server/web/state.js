@@ -17,12 +17,15 @@ export function newPart(kind, given) {
   return part;
 }
 
+/** What the hits may also go by, off until it is asked for, and its name in an address. */
+export const SWITCHES = { dedup: "once", diverse: "varied", hybrid: "words" };
+
 export const state = blank();
 
 function blank() {
   return {
     page: "search", collection: "default", words: "", parts: [], missing: [], targets: [],
-    facets: [], filter: "", view: "grid", hybrid: false,
+    facets: [], filter: "", view: "grid", dedup: false, diverse: false, hybrid: false,
   };
 }
 
@@ -39,7 +42,7 @@ export function address() {
   for (const facet of state.facets) query.append("has", `${facet.field}:${facet.value}`);
   if (state.filter.trim()) query.set("filter", state.filter.trim());
   if (state.view !== "grid") query.set("view", state.view);
-  if (state.hybrid) query.set("words", "1");
+  for (const [name, short] of Object.entries(SWITCHES)) if (state[name]) query.set(short, "1");
   const text = query.toString();
   return text ? `/?${text}` : "/";
 }
@@ -67,8 +70,8 @@ export function recall() {
     facets: query.getAll("has").map(facet).filter(Boolean),
     filter: query.get("filter") || "",
     view: query.get("view") === "lanes" ? "lanes" : "grid",
-    hybrid: query.get("words") === "1",
   });
+  for (const [name, short] of Object.entries(SWITCHES)) state[name] = query.get(short) === "1";
   query.getAll("part").forEach((text, at) => restore(text, history.state?.keys?.[at]));
 }
 
