@@ -42,7 +42,8 @@ PHONE: dict[str, Any] = {
 #: Whether all that is in the window is there.
 SEEN = """() => document.querySelector(".hit, .sample")
   && [...document.images].every((image) => image.complete
-    || image.getBoundingClientRect().top > innerHeight)"""
+    || image.getBoundingClientRect().top > innerHeight
+    || image.getBoundingClientRect().left > innerWidth)"""
 
 
 @contextmanager
@@ -87,7 +88,9 @@ def take(browser: Browser, name: str, show: Any, **look: Any) -> None:
     page = browser.new_page(**look)
     page.set_default_timeout(PATIENCE_MS)
     show(page)
+    end = time.monotonic() + PATIENCE_MS / 1000
     while not page.evaluate(SEEN):
+        assert time.monotonic() < end, f"{name}: something is never there"
         page.wait_for_timeout(200)
     page.wait_for_timeout(2_000)  # waveforms, which tell nobody when they are there
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
