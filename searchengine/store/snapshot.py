@@ -277,8 +277,10 @@ class VectorTable:
     ) -> str:
         """How ``search`` looks through all but the delta: index, lists probed, vectors reranked."""
         few = allowed is not None and len(allowed) <= self._recipe.exact_allowed
-        if exact or few or self.index is None:
+        if exact or few:
             return "exact"
+        if self.index is None or self._on_device is not None:
+            return self.method
         effort, lists = self.effort(asked, modality), self.index.nlist
         probes = max(1, round(lists * effort.probed))
         return f"{self.method}, {probes} of {lists} lists, {effort.rerank_factor} x k reranked"

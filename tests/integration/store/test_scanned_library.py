@@ -32,6 +32,7 @@ def test_a_scan_finds_exactly_what_an_exact_search_finds(tmp_path: Path) -> None
     with Library(tmp_path, recipe=SMALL, scanned_on="cpu") as scanned:
         table = scanned.snapshot(collection).tables[Modality.IMAGE]
         assert table.method == "exact, on cpu"
+        assert table.how([Modality.TEXT], Modality.IMAGE, None, exact=False) == "exact, on cpu"
         for query in queries:
             exact = nearest(scanned, collection, query, exact=True)
             assert nearest(scanned, collection, query) == exact
