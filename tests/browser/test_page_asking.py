@@ -191,7 +191,7 @@ def test_a_broken_file_is_refused_in_words(
 def test_a_server_that_is_gone_is_told_and_can_be_asked_again(
     page: Page, site: str, faults: list[str]
 ) -> None:
-    page.goto(site)
+    page.goto(site, wait_until="networkidle")  # else what it starts with is asked once more
     page.route("**/search", lambda route: route.abort())
     page.get_by_role("searchbox").fill("rain")
     page.keyboard.press("Enter")

@@ -388,7 +388,8 @@ def test_an_interrupted_run_says_so_and_can_be_continued(tmp_path: Path) -> None
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(300):
-        (folder / f"{number}.txt").write_text(f"Note {number}: nothing happened on day {number}.")
+        day = f"Nothing happened on day {number}, nor was anything expected of it. "
+        (folder / f"{number}.txt").write_text(day * 4)  # some 20 ms of encoding each
     words = [*SEARCHENGINE, "--library", tmp_path / "library", "index", folder]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         while not (tmp_path / "library" / "catalog.db").exists():
