@@ -203,7 +203,7 @@ from searchengine.server.app import create_app
 from searchengine.server.house import ServerSettings
 from tests.hash_encoder import HashEncoder
 from tests.integration.server.serving import hashing
-with hashing(HashEncoder(delay_s=2.0)):
+with hashing(HashEncoder(delay_s=3.0)):
     app = create_app(ServerSettings(Path(sys.argv[1]), worker=False))
     serving.serve(app, "127.0.0.1", int(sys.argv[2]))
 """
@@ -219,7 +219,9 @@ def test_what_is_under_way_at_sigterm_is_finished(tmp_path: Path) -> None:
         try:
             until(lambda: _ready(url, process))
             with ThreadPoolExecutor(2) as pool:
-                asked = [pool.submit(ask, url) for _ in range(2)]
+                asked = [pool.submit(ask, url)]
+                time.sleep(0.7)  # the second is to wait for it, not to join it
+                asked.append(pool.submit(ask, url))
                 until(lambda: "searchengine_encoder_waiting 1.0" in get(url, "/metrics").text)
                 process.send_signal(signal.SIGTERM)
                 assert [one.result(60).status_code for one in asked] == [200] * 2
