@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
+from searchengine import errors
 from searchengine.client.steps import Call, Outcome
 from searchengine.errors import (
     InvalidFilter,
@@ -78,10 +79,9 @@ def _server(request: httpx.Request) -> str:
     return f"{request.url.scheme}://{request.url.netloc.decode()}"
 
 
-def _descendants(kind: type[SearchEngineError]) -> Iterator[type[SearchEngineError]]:
-    for child in kind.__subclasses__():
-        yield child
-        yield from _descendants(child)
-
-
-_KINDS = {kind.__name__: kind for kind in _descendants(SearchEngineError)}
+#: Of errors.py alone: what else is loaded in this process, such as a server, has no say.
+_KINDS: dict[str, type[SearchEngineError]] = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, SearchEngineError)
+}
