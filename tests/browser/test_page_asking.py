@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.visitor import CORPUS, answered, ask, drop, forgiven, paste, titles, until
+from tests.browser.visitor import CORPUS, answered, ask, drop, forgiven, paste, titles, until, visit
 
 #: One file of each kind.
 FILES = {
@@ -38,7 +38,7 @@ def test_a_file_is_searched_with_however_it_comes(
     page: Page, site: str, kind: str, way: str
 ) -> None:
     path = CORPUS / FILES[kind]
-    page.goto(site)
+    visit(page, site)
     WAYS[way](page, path)
     expect(page.locator("#parts .chip")).to_contain_text(path.name)
     if kind in ("depth", "thermal"):  # a PNG is taken for a picture until somebody says more
@@ -62,7 +62,7 @@ def shows_itself(page: Page, kind: str) -> None:
 
 
 def test_the_microphone_records_a_query(page: Page, site: str) -> None:
-    page.goto(site)
+    visit(page, site)
     page.get_by_role("button", name="Record a sound").click()
     panel = page.get_by_role("group", name="Recording")
     expect(panel.get_by_role("button", name="Stop and search")).to_be_focused()
@@ -75,7 +75,7 @@ def test_the_microphone_records_a_query(page: Page, site: str) -> None:
 
 
 def test_a_recording_can_be_thrown_away(page: Page, site: str) -> None:
-    page.goto(site)
+    visit(page, site)
     page.get_by_role("button", name="Record a sound").click()
     page.get_by_role("button", name="Discard the recording").click()
     expect(page.get_by_role("group", name="Recording")).to_have_count(0)
@@ -83,7 +83,7 @@ def test_a_recording_can_be_thrown_away(page: Page, site: str) -> None:
 
 
 def test_the_camera_takes_a_query(page: Page, site: str) -> None:
-    page.goto(site)
+    visit(page, site)
     page.get_by_role("button", name="Take a photo").click()
     until(page, "() => document.querySelector('dialog.camera video')?.videoWidth > 0")
     page.get_by_role("dialog").get_by_role("button", name="Take photo").click()
@@ -109,7 +109,7 @@ def test_parts_have_weights_and_can_be_turned_away_from(page: Page, site: str) -
 
 
 def test_words_can_be_a_part_with_a_weight(page: Page, site: str) -> None:
-    page.goto(site)
+    visit(page, site)
     page.get_by_role("searchbox").fill("night")
     page.get_by_role("button", name="Make these words a part").click()
     expect(page.locator("#parts .chip-name")).to_have_text("night")
@@ -161,7 +161,7 @@ def test_a_link_says_which_files_it_lacks(page: Page, site: str) -> None:
 
 
 def test_back_goes_to_the_search_before_and_its_file(page: Page, site: str) -> None:
-    page.goto(site)
+    visit(page, site)
     drop(page, CORPUS / FILES["audio"])
     answered(page)
     first = titles(page)
@@ -180,7 +180,7 @@ def test_a_broken_file_is_refused_in_words(
 ) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF and nothing more")
-    page.goto(site)
+    visit(page, site)
     page.locator("#file").set_input_files(broken)
     expect(page.get_by_role("alert")).to_contain_text("cannot be read")
     expect(page.locator("#parts .chip")).to_contain_text("broken.wav")

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.visitor import answered, ask, cards, titles, until
+from tests.browser.visitor import answered, ask, cards, titles, until, visit
 
 
 def test_every_kind_of_hit_can_be_seen(page: Page, site: str) -> None:
@@ -203,7 +203,7 @@ def test_nothing_relevant_is_said(page: Page, site: str) -> None:
 
 
 def test_the_keyboard_is_enough(page: Page, site: str) -> None:
-    page.goto(site)
+    visit(page, site)
     expect(page.locator(".samples li").first).to_be_visible()
     page.locator("body").press("/")
     page.keyboard.type("a cat")

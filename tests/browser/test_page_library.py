@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from searchengine.store.keys import Scope
 from searchengine.store.library import Library
 from tests.browser.serving import served
-from tests.browser.visitor import answered, ask, drop, forgiven, titles
+from tests.browser.visitor import answered, ask, drop, forgiven, titles, visit
 
 
 def test_a_folder_is_indexed_with_its_progress_and_every_failure(
@@ -69,7 +69,7 @@ def test_a_file_that_is_dropped_on_the_library_is_added(
 
 def test_an_empty_library_says_what_to_do(page: Page, tmp_path: Path) -> None:
     with served(tmp_path / "new") as site:
-        page.goto(site)
+        visit(page, site)
         expect(page.get_by_text("Nothing is indexed yet")).to_be_visible()
         page.get_by_role("link", name="library page").click()
         expect(page.get_by_role("heading", name="Library")).to_be_visible()

@@ -15,9 +15,14 @@ CORPUS = Path(__file__).parents[2] / "searchengine" / "demo" / "corpus"
 PATIENCE_MS = 60_000
 
 
-def ask(page: Page, site: str, words: str) -> None:
+def visit(page: Page, site: str) -> None:
+    """The page, once its script hears what is done: Enter before that loads the page again."""
     page.goto(site)
-    expect(page.locator("#go svg")).to_be_visible()  # before its script, nothing hears Enter
+    expect(page.locator("#go svg")).to_be_visible()
+
+
+def ask(page: Page, site: str, words: str) -> None:
+    visit(page, site)
     page.get_by_role("searchbox").fill(words)
     page.keyboard.press("Enter")
     answered(page)
