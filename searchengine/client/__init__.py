@@ -7,7 +7,7 @@
     steps.py      a step is a Call or a Pause; what makes a method of a generator
     trying.py     which calls are tried again, when, and how often
     parts.py      what is searched by, to JSON and files
-    answers.py    JSON to the nouns of types.py
+    answers.py    JSON to the nouns of types/
     problems.py   problem documents to the errors of errors.py
 
 Nothing here loads a network, a decoder, SQL or FAISS.

@@ -1,4 +1,4 @@
-"""What a server answers, made into the nouns of ``types.py``.
+"""What a server answers, made into the nouns of ``types``.
 
 Fields that are not known here are passed over: a server may be newer than its client.
 """
