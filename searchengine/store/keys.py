@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import sqlalchemy
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from searchengine.errors import ConfigError
@@ -47,10 +48,12 @@ class Keys:
         secret = PREFIX + secrets.token_urlsafe(32)
         row = KeyRow(name=name, digest=_digest(secret), scope=str(scope), created_at=time.time())
         with Session(self._engine) as session:
-            if session.scalar(select(KeyRow.id).where(KeyRow.name == name)):
-                raise ConfigError(f"there is a key {name!r} already; revoke it, or choose a name")
             session.add(row)
-            session.commit()
+            try:
+                session.commit()
+            except IntegrityError:
+                said = f"there is a key {name!r} already; revoke it, or choose a name"
+                raise ConfigError(said) from None
         return secret
 
     def all(self) -> tuple[AccessKey, ...]:
