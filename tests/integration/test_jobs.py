@@ -32,6 +32,8 @@ ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 HASH = {"encoder": "hash"}
 
+InThread = Callable[[Worker], threading.Thread]
+
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
@@ -69,10 +71,21 @@ def seen(library: Library, job: Job) -> Job:
     return found
 
 
-def in_thread(worker: Worker) -> threading.Thread:
-    thread = threading.Thread(target=worker.work)
-    thread.start()
-    return thread
+@pytest.fixture
+def in_thread(library: Library) -> Iterator[InThread]:
+    """Starts a worker in a thread, which ends with the test however that ends."""
+    started: list[tuple[Worker, threading.Thread]] = []
+
+    def start(worker: Worker) -> threading.Thread:
+        thread = threading.Thread(target=worker.work)
+        started.append((worker, thread))
+        thread.start()
+        return thread
+
+    yield start
+    for worker, thread in started:
+        worker.stop()
+        thread.join(60)
 
 
 def time_passes(library: Library, job: Job, seconds: float) -> None:
@@ -223,7 +236,7 @@ def test_a_defect_fails_the_job_and_not_the_worker(library: Library, texts: Path
 
 
 def test_progress_is_told_while_it_happens_and_cancelling_keeps_what_is_finished(
-    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_thread: InThread
 ) -> None:
     monkeypatch.setattr(worker_module, "TELL_S", 0.05)
     texts = written(tmp_path / "many", 2000)
@@ -234,7 +247,7 @@ def test_progress_is_told_while_it_happens_and_cancelling_keeps_what_is_finished
     library.jobs.cancel(job.id)
     wait_until(lambda: seen(library, job).state.is_over)
     worker.stop()
-    thread.join()
+    thread.join(60)
     cancelled = seen(library, job)
     assert cancelled.state is JobState.CANCELLED and cancelled.report is None
     kept = library.catalog.item_count(library.catalog.collection("c"))
@@ -246,7 +259,7 @@ def test_progress_is_told_while_it_happens_and_cancelling_keeps_what_is_finished
 
 
 def test_a_stopped_worker_puts_its_job_back(
-    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_thread: InThread
 ) -> None:
     monkeypatch.setattr(worker_module, "TELL_S", 0.05)
     texts = written(tmp_path / "many", 2000)
@@ -264,7 +277,7 @@ def test_a_stopped_worker_puts_its_job_back(
 
 
 def test_a_worker_waits_while_another_process_writes_and_can_be_cancelled_then(
-    library: Library, texts: Path, monkeypatch: pytest.MonkeyPatch
+    library: Library, texts: Path, monkeypatch: pytest.MonkeyPatch, in_thread: InThread
 ) -> None:
     monkeypatch.setattr(worker_module, "TELL_S", 0.05)
     worker = Worker(library, load=hashing())
@@ -280,7 +293,7 @@ def test_a_worker_waits_while_another_process_writes_and_can_be_cancelled_then(
         assert seen(library, second).state is JobState.RUNNING
     wait_until(lambda: seen(library, second).state is JobState.DONE)
     worker.stop()
-    thread.join()
+    thread.join(60)
 
 
 def test_a_job_cancelled_before_its_dead_worker_was_missed_never_starts(
