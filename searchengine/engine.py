@@ -35,7 +35,7 @@ from searchengine.query.batch import search_all
 from searchengine.query.calibrate import backgrounds
 from searchengine.query.check import check_encoder, check_query
 from searchengine.query.embed import embed_media
-from searchengine.query.given import Given, modality_named
+from searchengine.query.given import BLOCK, Given, given_query, modality_named
 from searchengine.query.parse import Reader, build_query, like_parts, read_parts
 from searchengine.query.search import search
 from searchengine.store.change import Change, Update
@@ -66,9 +66,6 @@ from searchengine.types import (
 
 DEFAULT_ENCODER = "starter"
 DEFAULT_COLLECTION = "default"
-
-#: Queries that are answered together.
-BLOCK = 256
 
 #: Names and captions that stand for queries where a collection has no texts.
 SPOKEN = 200
@@ -276,15 +273,19 @@ class Engine:
         A block of them is encoded and searched together; a query that cannot be answered gives
         its error, and stops nothing.
         """
-        collection, encoder = self.collection(), self.encoder()
-        self._check(collection, encoder)
+        self._check(self.collection(), self.encoder())
         waiting = iter(queries)
         while some := list(islice(waiting, block)):
             read = [self._query(one) for one in some]
-            asked = [one for one in read if isinstance(one, Query)]
-            answers = search_all(asked, encoder, self._open(), collection)
+            answers = self.answer_all([one for one in read if isinstance(one, Query)])
             for one in read:
                 yield next(answers) if isinstance(one, Query) else one
+
+    def answer_all(self, queries: Sequence[Query]) -> Iterator[SearchResult | SearchEngineError]:
+        """An answer for each query that was read before, or its error; all are encoded together."""
+        collection, encoder = self.collection(), self.encoder()
+        self._check(collection, encoder)
+        return search_all(queries, encoder, self._open(), collection)
 
     def embed(self, **part: Given) -> FloatArray:
         """The unit vector float32 (dim,) of one part, such as ``image="x.jpg"``."""
@@ -465,17 +466,11 @@ class Engine:
 
     def _query(self, given: Any) -> Query | SearchEngineError:
         """A query read, or why it cannot be."""
-        if not isinstance(given, Mapping):
-            said = given if isinstance(given, str) else "it is no object of names and values"
-            return QueryError(f"not a query: {said}")
-        how = {name: value for name, value in given.items() if value is not None}
-        parts = {name: how.pop(name) for name in list(how) if name in tuple(Modality)}
-        like, not_like = how.pop("like", ()), how.pop("not_like", ())
-        weights = how.pop("weights", {})
         try:
-            read = read_parts(self._reader(), parts, weights, how.pop("negative", {}))
-            likes = [*like_parts(like, 1.0), *like_parts(not_like, -1.0)]
-            query = build_query([*read, *likes], **how)
+            asked = given_query(given)
+            read = read_parts(self._reader(), asked.parts, asked.weights, asked.negative)
+            likes = [*like_parts(asked.like, 1.0), *like_parts(asked.not_like, -1.0)]
+            query = build_query([*read, *likes], **asked.how)
             check_query(query)
             return query
         except SearchEngineError as error:

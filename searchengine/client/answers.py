@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from searchengine.types import (
+    Background,
     Collection,
     CollectionStatus,
     EncoderInfo,
@@ -71,6 +72,16 @@ def facets(document: Document) -> Facets:
     return Facets(
         {Modality(name): count for name, count in document["modality"].items()},
         {name: tuple(map(_pair, values)) for name, values in document["fields"].items()},
+    )
+
+
+def background(document: Document) -> Background:
+    return _made(
+        Background,
+        document,
+        asked=Modality(document["asked"]),
+        target=Modality(document["target"]),
+        percentiles=tuple(document["percentiles"]),
     )
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, TypeVar
 
 import anyio
 import httpx
 
-from searchengine.client.methods import Methods
+from searchengine.client.methods import TOGETHER, Methods
 from searchengine.client.steps import Call, Outcome, Pause, Steps
-from searchengine.errors import ConfigError
+from searchengine.errors import ConfigError, SearchEngineError
+from searchengine.query.given import BLOCK
+from searchengine.types import SearchResult
 
 R = TypeVar("R")
 
@@ -53,6 +57,14 @@ class Client(Methods):
     def close(self) -> None:
         self._http.close()
 
+    def batch(
+        self, queries: Iterable[Mapping[str, Any]], *, block: int = BLOCK
+    ) -> Iterator[SearchResult | SearchEngineError]:
+        """See ``Engine.batch``; at most ``TOGETHER`` are sent at once. A ServerError ends it."""
+        waiting = iter(queries)
+        while some := list(islice(waiting, min(block, TOGETHER))):
+            yield from self.run(self._block(some))
+
     def run(self, steps: Steps[R]) -> R:
         """Carry out the steps of a method; an interrupt goes through them, and they end well."""
         try:
@@ -80,7 +92,8 @@ class Client(Methods):
 
 
 class AsyncClient(Methods):
-    """As ``Client``, for asyncio and trio: every method is to be awaited."""
+    """As ``Client``, for asyncio and trio: every method is to be awaited, and ``batch`` iterated
+    with ``async for``."""
 
     def __init__(
         self,
@@ -105,6 +118,15 @@ class AsyncClient(Methods):
 
     async def close(self) -> None:
         await self._http.aclose()
+
+    async def batch(
+        self, queries: Iterable[Mapping[str, Any]], *, block: int = BLOCK
+    ) -> AsyncIterator[SearchResult | SearchEngineError]:
+        """See ``Client.batch``: ``async for answer in client.batch(queries)``."""
+        waiting = iter(queries)
+        while some := list(islice(waiting, min(block, TOGETHER))):
+            for answer in await self.run(self._block(some)):
+                yield answer
 
     async def run(self, steps: Steps[R]) -> R:
         """See ``Client.run``."""

@@ -5,6 +5,7 @@ Names, keywords and results are those of ``Engine``; a test compares them.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,12 +15,14 @@ from urllib.parse import quote
 
 from searchengine.client import answers
 from searchengine.client.parts import Parts, parts_of
+from searchengine.client.problems import error_of
 from searchengine.client.steps import Call, Pause, Steps, method
 from searchengine.client.trying import answer_of
-from searchengine.errors import QueryError, ServerError
+from searchengine.errors import QueryError, SearchEngineError, ServerError, StoreError
 from searchengine.media.files import check_file
-from searchengine.query.given import Given
+from searchengine.query.given import Given, given_query
 from searchengine.types import (
+    Background,
     Collection,
     CollectionStatus,
     EncoderInfo,
@@ -41,6 +44,9 @@ LOOK_S = 0.5
 
 #: Items that are asked for at once.
 PAGE = 1_000
+
+#: Queries of a batch that a server takes at once.
+TOGETHER = 100
 
 
 class Methods:
@@ -107,6 +113,35 @@ class Methods:
         """See ``Engine.similar``."""
         return (yield from self._search(like=item_id, k=k, **how))
 
+    def _block(self, queries: Sequence[Any]) -> Steps[list[SearchResult | SearchEngineError]]:
+        """An answer for each of at most ``TOGETHER`` queries, or its error. Those of words and
+        items go together; one with files is a request of its own, which is read from disk."""
+        found: dict[int, SearchResult | SearchEngineError] = {}
+        together: dict[int, dict[str, Any]] = {}
+        for number, given in enumerate(queries):
+            try:
+                asked, how = _asked(given)
+                if asked.files:
+                    found[number] = answers.result((yield from self._ask("search", asked, how)))
+                else:
+                    together[number] = {"query": asked.query, **how}
+            except (ServerError, StoreError):  # of no one query
+                raise
+            except SearchEngineError as error:
+                found[number] = error
+        if together:
+            body = {"queries": list(together.values())}
+            call = Call("POST", f"{self._here}/search:batch", body=body, repeatable=True)
+            results = (yield from self._json(call))["results"]
+            found |= zip(together, map(self._answer, results), strict=True)
+        return [found[number] for number in range(len(queries))]
+
+    def _answer(self, document: Mapping[str, Any]) -> SearchResult | SearchEngineError:
+        """One of a batch."""
+        if "hits" in document:
+            return answers.result(document)
+        return error_of(self._server, int(document["status"]), document, {})
+
     @method
     def embed(self, /, **part: Given) -> Steps[FloatArray]:
         """See ``Engine.embed``."""
@@ -148,6 +183,11 @@ class Methods:
     def roots(self) -> Steps[tuple[str, ...]]:
         """See ``Engine.roots``."""
         return tuple((yield from self._get(""))["roots"])
+
+    @method
+    def calibration(self) -> Steps[tuple[Background, ...]]:
+        """See ``Engine.calibration``."""
+        return tuple(map(answers.background, (yield from self._get("/calibration"))["pairs"]))
 
     @method
     def status(self) -> Steps[tuple[CollectionStatus, ...]]:
@@ -290,6 +330,23 @@ class Methods:
             said = job["error"] or "it was cancelled"
             raise ServerError(self._server, f"index job {job['id']}: {said}")
         return answers.report(job["report"])
+
+
+def _asked(given: Any) -> tuple[Parts, dict[str, Any]]:
+    """A query of a batch, and its other keywords. Raises QueryError, and MediaError for a file."""
+    query = given_query(given)
+    for name in query.how.keys() - _HOW:
+        raise QueryError(f"not a query: got an unexpected keyword argument {name!r}")
+    try:
+        json.dumps(query.how, allow_nan=False)
+        asked = parts_of(query.parts, query.weights, query.negative, query.like, query.not_like)
+    except (TypeError, ValueError) as error:
+        raise QueryError(f"not a query: {error}") from error
+    return asked, dict(query.how)
+
+
+#: Keywords of ``search``.
+_HOW = inspect.signature(Methods._search).parameters.keys()
 
 
 def _given(**params: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -40,16 +41,22 @@ def _said(call: Call, response: httpx.Response) -> SearchEngineError:
     """The error of a problem document (RFC 9457), by its title."""
     server, status = _server(response.request), response.status_code
     try:
-        document = response.json()
-        title, detail = str(document["title"]), str(document["detail"])
+        return error_of(server, status, response.json(), call.files)
     except (ValueError, KeyError, TypeError):
         reason = f"answered {status} {response.reason_phrase}, not as searchengine does"
         return ServerError(server, reason, status)
+
+
+def error_of(
+    server: str, status: int, document: Mapping[str, Any], files: Mapping[str, Path]
+) -> SearchEngineError:
+    """Of a problem document, by its title. Raises KeyError or TypeError for what is none."""
+    title, detail = str(document["title"]), str(document["detail"])
     kind = QueryError if title == INVALID else _KINDS.get(title, ServerError)
     if issubclass(kind, ServerError):
         return ServerError(server, detail + _WAY_OUT.get(status, ""), status)
     if issubclass(kind, MediaError):
-        return kind(_path(call, document), str(document.get("reason", detail)))
+        return kind(_path(files, document), str(document.get("reason", detail)))
     if issubclass(kind, InvalidFilter):
         return _filter(document)
     return _plain(kind, detail)
@@ -60,10 +67,10 @@ def _filter(document: Mapping[str, Any]) -> InvalidFilter:
     return InvalidFilter(text, int(document.get("position", 0)), reason)
 
 
-def _path(call: Call, document: Mapping[str, Any]) -> str:
+def _path(sent: Mapping[str, Path], document: Mapping[str, Any]) -> str:
     """The file as it was given here: the one that is named by its part, or the only one."""
-    files = [str(path) for path in call.files.values()]
-    named = call.files.get(str(document.get("part")))
+    files = [str(path) for path in sent.values()]
+    named = sent.get(str(document.get("part")))
     return str(named) if named else files[0] if len(files) == 1 else str(document.get("path"))
 
 

@@ -4,11 +4,12 @@ them are found in blocks. Each is then answered by ``search`` as if it were alon
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from searchengine.encoders.encoder import Encoder, Prepared
+from searchengine.encoders.wrapped import Wrapped
 from searchengine.errors import SearchEngineError
 from searchengine.query.calibrate import Aim
 from searchengine.query.check import check_encoder, check_query
@@ -23,13 +24,10 @@ from searchengine.types import (
     Collection,
     FloatArray,
     Media,
-    MediaInfo,
     Modality,
     Mode,
     Query,
-    Sampling,
     SearchResult,
-    Span,
 )
 
 #: Segments that go through a network at once.
@@ -50,19 +48,14 @@ def search_all(
             yield error
 
 
-class Ahead:
+class Ahead(Wrapped):
     """An encoder that has encoded what ``queries`` are made of; see ``Encoder``.
 
     Media that could not be are tried again by themselves, so that only their query fails.
     """
 
     def __init__(self, encoder: Encoder, queries: Iterable[Query]) -> None:
-        self.name = encoder.name
-        self.identity = encoder.identity
-        self.dim = encoder.dim
-        self.modalities = encoder.modalities
-        self.centers: Mapping[Modality, FloatArray] = encoder.centers
-        self._encoder = encoder
+        super().__init__(encoder)
         self._vectors: dict[tuple[int, Modality], FloatArray] = {}
         media: dict[Modality, list[Media]] = defaultdict(list)
         for part in (part for query in queries for part in query.parts):
@@ -71,9 +64,6 @@ class Ahead:
         for modality, every in media.items():
             for start in range(0, len(every), ENCODED):
                 self._encode(every[start : start + ENCODED], modality)
-
-    def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:
-        return self._encoder.sampling(info, span)
 
     def preprocess(self, media: Media, modality: Modality) -> Prepared:
         found = self._vectors.get((id(media), modality))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +23,9 @@ Given: TypeAlias = Any
 
 #: Characters of a text query; encoders read a few hundred words at most.
 MAX_TEXT = 20_000
+
+#: Queries of a batch that are answered together.
+BLOCK = 256
 
 #: Whose files need not say their own scale or rate.
 _SENSORS = (Modality.DEPTH, Modality.THERMAL, Modality.IMU)
@@ -43,6 +46,32 @@ class GivenPart:
     @property
     def is_words(self) -> bool:
         return self.modality is Modality.TEXT and not isinstance(self.value, Path)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenQuery:
+    """One query of a batch: keywords of ``search``, by what they are; ``how`` are all others."""
+
+    parts: Mapping[str, Given]
+    weights: Mapping[str, float]
+    negative: Mapping[str, Given]
+    like: int | Sequence[int]
+    not_like: int | Sequence[int]
+    how: Mapping[str, Any]
+
+
+def given_query(given: Any) -> GivenQuery:
+    """Names given None are as if they were not there. Raises QueryError for what is no mapping."""
+    if not isinstance(given, Mapping):
+        said = given if isinstance(given, str) else "it is no object of names and values"
+        raise QueryError(f"not a query: {said}")
+    how = {name: value for name, value in given.items() if value is not None}
+    parts = {name: how.pop(name) for name in list(how) if name in tuple(Modality)}
+    weights, negative = how.pop("weights", {}), how.pop("negative", {})
+    if not isinstance(weights, Mapping) or not isinstance(negative, Mapping):
+        raise QueryError("not a query: weights and negative are values by modality")
+    like, not_like = how.pop("like", ()), how.pop("not_like", ())
+    return GivenQuery(parts, weights, negative, like, not_like, how)
 
 
 def given_parts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field
@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from searchengine.encoders.encoder import Encoder, Prepared
+from searchengine.encoders.wrapped import Wrapped
 from searchengine.server import metrics
 from searchengine.server.errand import GivenUp, errand
+from searchengine.server.limits import Turns
 from searchengine.server.problems import Busy
-from searchengine.types import FloatArray, Media, MediaInfo, Modality, Sampling, Span
+from searchengine.types import FloatArray, Modality
 
 #: Segments that are encoded at once, and that may wait: at 30 ms a segment, four seconds' worth.
 BATCH, WAITING = 32, 128
@@ -30,7 +32,7 @@ class _Call:
     answer: Future[FloatArray] = field(default_factory=Future)
 
 
-class Batched:
+class Batched(Wrapped):
     """See ``Encoder``. One thread encodes; what came while it did goes together, by modality.
 
     Raises GivenUp when the request that asks was; Busy when more than ``waiting`` segments wait,
@@ -38,14 +40,14 @@ class Batched:
     """
 
     def __init__(
-        self, encoder: Encoder, waiting: int = WAITING, patience_s: float = PATIENCE_S
+        self,
+        encoder: Encoder,
+        waiting: int = WAITING,
+        patience_s: float = PATIENCE_S,
+        turns: Turns | None = None,
     ) -> None:
-        self.name = encoder.name
-        self.identity = encoder.identity
-        self.dim = encoder.dim
-        self.modalities = encoder.modalities
-        self.centers: Mapping[Modality, FloatArray] = encoder.centers
-        self._encoder = encoder
+        super().__init__(encoder)
+        self._turns = turns or Turns(1)
         self._most = waiting
         self._patience_s = patience_s
         self._calls: deque[_Call] = deque()
@@ -53,20 +55,17 @@ class Batched:
         self._open = True
         threading.Thread(target=self._work, name="encoder", daemon=True).start()
 
-    def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:
-        return self._encoder.sampling(info, span)
-
-    def preprocess(self, media: Media, modality: Modality) -> Prepared:
-        return self._encoder.preprocess(media, modality)
-
     def encode(self, batch: Sequence[Prepared], modality: Modality) -> FloatArray:
         if not batch:
             return np.empty((0, self.dim), np.float32)
         call = _Call(batch, modality)
+        self._turns.leave()
         try:
             with errand().stopping(call.answer.cancel):
                 self._add(call)
-                return call.answer.result(self._patience_s)
+                vectors = call.answer.result(self._patience_s)
+            self._turns.take()
+            return vectors
         except CancelledError:
             raise GivenUp("nobody waits for the vectors any more") from None
         except Late:

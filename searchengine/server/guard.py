@@ -52,7 +52,7 @@ class Guard:
         self._settings = house.settings
         self._sessions = sessions
         self._rates = Rates(house.settings.requests_a_minute)
-        self._places = Places(house.settings.max_requests)
+        self._places = Places(house.settings.max_requests, "requests are being worked on")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -92,7 +92,8 @@ class Guard:
             await self._work(scope, body, visit)
 
     async def _work(self, scope: Scope, body: Body, visit: Visit) -> None:
-        """Pass it to the app, within its time. What cannot be stopped keeps its place."""
+        """Pass it to the app, within its time. What cannot be stopped keeps its place; an answer
+        that is on its way to a slow client does not."""
         place = self._places.take()
         work = Work(visit, place.leave)
         task = work.start(self._app, scope, body)

@@ -6,13 +6,11 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import Request
 
@@ -22,7 +20,7 @@ from searchengine.engine import DEFAULT_ENCODER, Engine
 from searchengine.errors import SearchEngineError
 from searchengine.media.sandbox import Limits, Sandbox
 from searchengine.server.batching import PATIENCE_S, Batched
-from searchengine.server.limits import Threads
+from searchengine.server.limits import Places, Threads, Turns
 from searchengine.server.problems import Busy, Problem
 from searchengine.server.worker import WorkerProcess
 from searchengine.store.jobs import Job
@@ -39,6 +37,11 @@ WRITING_S = 10.0
 #: batches of the encoder.
 ASKED, ASKED_WAITING = 64, 128
 
+#: Of these, how many go on at a time when they have got their vectors. Of two, each would make the
+#: other and the event loop wait for the interpreter's lock: /healthz took twice as long with two
+#: as with one, three times with 64, and no more was answered (measured on one core).
+GOING_ON = 1
+
 #: Requests with files that are decoded side by side, and that may wait.
 READ = os.cpu_count() or 1
 READ_WAITING = 32
@@ -49,12 +52,6 @@ CHANGED, CHANGED_WAITING = 4, 16
 #: The longest that one call for a file of a query may take to decode.
 DECODING_S = 20.0
 
-#: Questions of batches that are asked at once: enough to fill a batch of the encoder.
-ASKING = 16
-
-A = TypeVar("A")
-B = TypeVar("B")
-
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
@@ -63,7 +60,8 @@ class ServerSettings:
     ``roots`` may be indexed over HTTP, beside what was indexed before. With ``keys_required``
     nobody gets in without a key. ``names`` are host names that it answers to, beside the
     loopback's; empty is any (with keys only). ``max_json_bytes`` is for every body that is no
-    form, ``max_body_s`` for a body to arrive, ``max_requests`` for what is worked on at once.
+    form, ``max_body_s`` for a body to arrive, ``max_requests`` for what is worked on at once,
+    ``max_streams`` for jobs that are followed at once.
     An answer must begin ``deadline_s`` after its request is whole, that to a change ``change_s``.
     A key has ``requests_a_minute``, and so has an address that shows none, where one is needed.
     Without ``worker``, index jobs wait for one that was started elsewhere.
@@ -82,6 +80,7 @@ class ServerSettings:
     change_s: float = 600.0
     max_parts: int = 16
     max_requests: int = 128
+    max_streams: int = 64
     requests_a_minute: int = 6_000
     worker: bool = True
 
@@ -92,12 +91,13 @@ class House:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.library = Library(settings.library, create=True)
-        self.pool = ThreadPoolExecutor(ASKING, "batch")
         self.worker = WorkerProcess(settings.library, settings.device)
         self.sandbox = Sandbox(READ, Limits(seconds=min(DECODING_S, settings.deadline_s)))
-        self.asking = Threads(ASKED, ASKED_WAITING, "an answer")
+        self.turns = Turns(GOING_ON)
+        self.asking = Threads(ASKED, ASKED_WAITING, "an answer", self.turns)
         self.reading = Threads(READ, READ_WAITING, "their files to be read")
         self.changing = Threads(CHANGED, CHANGED_WAITING, "their change")
+        self.streams = Places(settings.max_streams, "jobs are being followed")
         #: Why a collection cannot be asked, by its name; filled while starting.
         self.broken: dict[str, str] = {}
         self._writing = threading.Lock()
@@ -109,18 +109,12 @@ class House:
     def close(self) -> None:
         """No request may be on its way."""
         self.worker.close()
-        self.pool.shutdown(cancel_futures=True)
         for _, engine in self._engines.values():
             engine.close()
         for encoder in self._encoders.values():
             encoder.close()
         self.sandbox.close()
         self.library.close()
-
-    def each(self, work: Callable[[A], B], things: Sequence[A]) -> list[B]:
-        """``work`` on each, side by side, for the errand of the caller."""
-        contexts = [copy_context() for _ in things]
-        return list(self.pool.map(lambda context, one: context.run(work, one), contexts, things))
 
     def engine(self, name: str, *, create: bool = False) -> Engine:
         """Raises CollectionNotFound, or CheckpointError when its encoder is not here."""
@@ -147,7 +141,9 @@ class House:
         if found is None:
             with self._loading:
                 if name not in self._encoders:
-                    self._encoders[name] = Batched(registry.load(name, self.settings.device))
+                    self._encoders[name] = Batched(
+                        registry.load(name, self.settings.device), turns=self.turns
+                    )
                 found = self._encoders[name]
         return found
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import anyio
@@ -46,26 +48,23 @@ class Rates:
 
 
 class Places:
-    """Requests that are worked on; the event loop's thread alone counts them."""
+    """For so many at once of ``what`` goes on; the event loop's thread alone counts them."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, what: str) -> None:
         self._most = most
+        self._what = what
         self.taken = 0
 
     def take(self) -> Place:
         """Raises Problem when all are taken."""
         if self.taken >= self._most:
-            raise Problem(
-                503,
-                "Busy",
-                f"{self._most} requests are being worked on; try again in a moment",
-                _RETRY,
-            )
+            said = f"{self._most} {self._what}; try again in a moment"
+            raise Problem(503, "Busy", said, _RETRY)
         return Place(self)
 
 
 class Place:
-    """Taken until the work is done, which is before a slow client has read the answer."""
+    """Taken until it is left."""
 
     def __init__(self, places: Places) -> None:
         self._places: Places | None = places
@@ -77,19 +76,60 @@ class Place:
             self._places = None
 
 
-class Threads:
-    """Threads for one kind of work, so that no other kind has to wait for it."""
+class Turns:
+    """So many threads go on at a time, of those that have got their vectors.
 
-    def __init__(self, count: int, waiting: int, what: str) -> None:
+    A batch of the encoder wakes many at once. If all went on, the event loop, which is one more
+    thread that needs the interpreter's lock, would wait for it behind them.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+        self._mine = threading.local()
+
+    @contextmanager
+    def over(self) -> Iterator[None]:
+        """What this thread does; with its end goes the turn that it may have taken."""
+        self._mine.has = False
+        try:
+            yield
+        finally:
+            self.leave()
+            del self._mine.has
+
+    def take(self) -> None:
+        """Wait until it is this thread's turn."""
+        if getattr(self._mine, "has", True):  # or it does nothing that would end the turn
+            return
+        self._free.acquire()
+        self._mine.has = True
+
+    def leave(self) -> None:
+        """Let another thread go on."""
+        if getattr(self._mine, "has", False):
+            self._mine.has = False
+            self._free.release()
+
+
+class Threads:
+    """Threads for one kind of work, so that no other kind has to wait for it; ``turns`` end with
+    the work."""
+
+    def __init__(self, count: int, waiting: int, what: str, turns: Turns | None = None) -> None:
         self._limiter = anyio.CapacityLimiter(count)
         self._most_waiting = waiting
         self._what = what
+        self._turns = turns
 
     async def run(self, work: Callable[[], T]) -> T:
         """What ``work`` returns. Raises Busy at once when too many wait for a thread already."""
         if self._limiter.statistics().tasks_waiting >= self._most_waiting:
             raise Busy(f"too many requests wait for {self._what}; try again in a moment")
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(self._in_turn, work, limiter=self._limiter)
+
+    def _in_turn(self, work: Callable[[], T]) -> T:
+        with self._turns.over() if self._turns else nullcontext():
+            return work()
 
 
 class Body:

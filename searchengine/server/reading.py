@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -44,6 +44,9 @@ MAX_FILTER = 5_000
 MAX_PATH = 1_000
 MAX_METADATA_BYTES = 100_000
 MAX_ID = 2**62
+
+#: A body of so many bytes is read sooner than handed to a thread.
+SHORT_BYTES = 16_384
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -129,7 +132,7 @@ class SearchIn(BaseModel):
 
 
 class BatchIn(BaseModel):
-    """Questions that are answered together; the first that cannot be answered fails them all."""
+    """Questions that are answered together, each read and answered, or refused, by itself."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -137,7 +140,11 @@ class BatchIn(BaseModel):
             "example": {"queries": [{"query": [{"text": "a dog"}]}, {"query": [{"text": "rain"}]}]}
         },
     )
-    queries: list[SearchIn] = Field(min_length=1, max_length=MAX_QUERIES)
+    queries: list[dict[str, Any]] = Field(
+        min_length=1,
+        max_length=MAX_QUERIES,
+        json_schema_extra={"items": {"$ref": "#/components/schemas/SearchIn"}},
+    )
 
 
 class CollectionIn(BaseModel):
@@ -223,16 +230,21 @@ class Asked:
 
 
 async def read_json(request: Request, model: type[Model]) -> Model:
-    """The body. Read in a thread: a long one takes longer than the event loop has.
+    """The body. A long one is read in a thread: it takes longer than the event loop has.
 
     Raises Problem for what is not of that shape.
     """
-    return await run_in_threadpool(validated, model, await request.body())
+    body = await request.body()
+    if len(body) <= SHORT_BYTES:
+        return validated(model, body)
+    return await run_in_threadpool(validated, model, body)
 
 
-def validated(model: type[Model], body: bytes | str) -> Model:
-    """Raises Problem that says what is wrong, and where."""
+def validated(model: type[Model], body: bytes | str | dict[str, Any]) -> Model:
+    """JSON, or what was made of it. Raises Problem that says what is wrong, and where."""
     try:
+        if isinstance(body, dict):
+            return model.model_validate(body)
         return model.model_validate_json(body)
     except ValidationError as error:
         said = "; ".join(
@@ -286,12 +298,16 @@ def _from_form(form: FormData) -> Asked:
 
 @contextmanager
 def parts_of(asked: Asked, engine: Engine) -> Iterator[list[QueryPart]]:
-    """The parts, decoded; files lie in a folder of their own for that long."""
-    with tempfile.TemporaryDirectory(prefix="searchengine-query-") as folder:
+    """The parts, decoded; files, if there are any, lie in a folder of their own for that long."""
+    with _folder() if asked.search.has_files else nullcontext("") as folder:
         yield [
             _part(part, number, Path(folder), asked.files, engine)
             for number, part in enumerate(asked.search.query)
         ]
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="searchengine-query-")
 
 
 def _part(

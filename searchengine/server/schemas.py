@@ -84,9 +84,9 @@ class ResultOut(Document):
 
 
 class BatchOut(Document):
-    """One result a query, in order."""
+    """One result a query, in order, or why there is none."""
 
-    results: list[ResultOut]
+    results: list[ResultOut | ProblemOut]
 
 
 class VectorOut(Document):
@@ -178,6 +178,24 @@ class FacetsOut(Document):
 
     modality: dict[Modality, int]
     fields: dict[str, list[tuple[str, int]]]
+
+
+class PairOut(Document):
+    """Cosines of a ``target`` modality with queries of ``asked`` that mean something else."""
+
+    asked: Modality
+    target: Modality
+    mean: float
+    deviation: float
+    askers: int
+    strangers: int
+    percentiles: list[float]
+
+
+class CalibrationOut(Document):
+    """``percentiles`` of each pair are the 50th, 90th and 99th."""
+
+    pairs: list[PairOut]
 
 
 class ModelOut(Document):

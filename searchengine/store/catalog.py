@@ -17,10 +17,10 @@ from searchengine.errors import CollectionNotFound
 from searchengine.store.conditions import compile_condition
 from searchengine.store.connect import Readers, snapshots
 from searchengine.store.nouns import (
+    COLLECTION_COLUMNS,
     ITEM_COLUMNS,
     SEGMENT_COLUMNS,
     Found,
-    collection_of,
     item_of,
     segment_of,
 )
@@ -79,6 +79,12 @@ class Manifest:
 
 _GENERATION = select(CollectionRow.generation).where(CollectionRow.id == bindparam("id"))
 
+_COLLECTIONS = select(*COLLECTION_COLUMNS).order_by(CollectionRow.name)
+
+_PASSAGES = select(PassageRow.segment_id, PassageRow.passage).where(
+    PassageRow.segment_id.in_(bindparam("ids", expanding=True))
+)
+
 _HYDRATE = (
     select(*SEGMENT_COLUMNS, *ITEM_COLUMNS)
     .join(ItemRow, ItemRow.id == SegmentRow.item_id)
@@ -99,9 +105,8 @@ class Catalog:
     # -- collections
 
     def collections(self) -> tuple[Collection, ...]:
-        with Session(self._engine) as session:
-            rows = session.scalars(select(CollectionRow).order_by(CollectionRow.name))
-            return tuple(map(collection_of, rows))
+        rows = self._readers.get().execute(_COLLECTIONS).all()
+        return tuple(Collection(*row) for row in rows)
 
     def collection(self, name: str) -> Collection:
         """Raises CollectionNotFound."""
@@ -294,11 +299,10 @@ class Catalog:
     def passages(self, segment_ids: Sequence[int]) -> dict[int, str]:
         """The words of those segments that are texts."""
         found: dict[int, str] = {}
-        with Session(self._engine) as session:
-            for start in range(0, len(segment_ids), CHUNK):
-                chosen = PassageRow.segment_id.in_(segment_ids[start : start + CHUNK])
-                rows = select(PassageRow.segment_id, PassageRow.passage).where(chosen)
-                found.update((segment, said) for segment, said in session.execute(rows) if said)
+        for start in range(0, len(segment_ids), CHUNK):
+            chosen = {"ids": segment_ids[start : start + CHUNK]}
+            rows = self._readers.get().execute(_PASSAGES, chosen).all()
+            found.update((segment, said) for segment, said in rows if said)
         return found
 
     def hydrate(self, segment_ids: Sequence[int]) -> dict[int, Found]:

@@ -6,10 +6,16 @@ import json
 from typing import Any
 
 from searchengine.store.tables import CollectionRow, ItemRow, SegmentRow
-from searchengine.types import Collection, MediaItem, Modality, Segment, Span, SpanUnit
+from searchengine.types import MediaItem, Modality, Segment, Span, SpanUnit
 
 #: The metadata.jsonl row of a file that has none.
 NO_ROW = "{}"
+
+#: As ``Collection`` takes them.
+COLLECTION_COLUMNS: Any = (
+    *(CollectionRow.id, CollectionRow.name, CollectionRow.encoder, CollectionRow.identity),
+    *(CollectionRow.options, CollectionRow.dim, CollectionRow.generation),
+)
 
 #: As ``segment_of`` takes them.
 SEGMENT_COLUMNS: Any = (
@@ -39,12 +45,6 @@ class Found:
     @property
     def item(self) -> MediaItem:
         return item_of(*self._row[len(SEGMENT_COLUMNS) :])
-
-
-def collection_of(row: CollectionRow) -> Collection:
-    return Collection(
-        row.id, row.name, row.encoder, row.identity, row.options, row.dim, row.generation
-    )
 
 
 def item_of(

@@ -27,6 +27,13 @@ class Awaited:
     def __init__(self, client: AsyncClient, portal: BlockingPortal) -> None:
         self._client, self._portal = client, portal
 
+    def batch(self, queries: Any, **how: Any) -> list[Any]:
+        async def gathered() -> list[Any]:
+            return [answer async for answer in self._client.batch(queries, **how)]
+
+        found: list[Any] = self._portal.call(gathered)
+        return found
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._client, name)
         return lambda *args, **how: self._portal.call(functools.partial(method, *args, **how))

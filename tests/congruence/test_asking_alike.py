@@ -112,6 +112,49 @@ def test_a_question_has_one_answer(door: Any, engine: Engine, media: Path, name:
     assert bool(found.hits) != name.startswith("nothing")
 
 
+#: Queries of a batch that cannot be answered.
+UNASKABLE: dict[str, Any] = {
+    "nothing": {},
+    "no modality": {"smell": "roses"},
+    "a filter that is broken": {"text": "a dog", "filter": "year >"},
+    "an item that is not there": {"like": 999},
+    "a file that is not there": {"image": "{nowhere.png}"},
+    "a file of another kind": {"image": "{texts/dogs.md}"},
+    "a page that is none": {"text": "a dog", "k": 0},
+    "a weight for nothing": {"text": "a dog", "weights": {"audio": 2}},
+    "weights of no modality": {"text": "a dog", "weights": 3},
+    "no number": {"text": "a dog", "k": "many"},
+    "no value that JSON has": {"text": "a dog", "k": 1 + 2j},
+    "a string": "a dog",
+    "a number": 7,
+}
+
+
+def test_a_batch_is_answered_in_order_and_what_cannot_be_stops_nothing(
+    door: Any, engine: Engine, media: Path
+) -> None:
+    given = [filled(one, media) for one in (QUESTIONS | UNASKABLE).values()]
+    found, wanted = list(door.batch(given)), list(engine.batch(given))
+    assert len(found) == len(given)
+    for name, mine, theirs in zip(QUESTIONS | UNASKABLE, found, wanted, strict=True):
+        if isinstance(theirs, SearchResult):
+            assert [(h.item, h.segment) for h in mine] == [(h.item, h.segment) for h in theirs]
+            scores = [[hit.score for hit in one] for one in (mine, theirs)]
+            assert scores[0] == pytest.approx(scores[1], abs=1e-5), name
+        else:
+            assert name in UNASKABLE and isinstance(mine, type(theirs)), (name, mine, theirs)
+    assert sum(isinstance(one, SearchResult) for one in found) == len(QUESTIONS)
+
+
+def test_a_long_batch_is_asked_in_blocks_as_it_is_read(door: Any, engine: Engine) -> None:
+    given = [{"text": f"a dog number {number % 9}", "k": 1} for number in range(230)]
+    found = [answer.hits[0].item for answer in door.batch(iter(given))]
+    wanted = [engine.search(**one).hits[0].item for one in given[:9]]
+    assert found == [wanted[number % 9] for number in range(230)]
+    assert list(door.batch([])) == []
+    assert len(list(door.batch(given[:5], block=2))) == 5
+
+
 def test_similar_items_are_the_same_ones(door: Any, engine: Engine) -> None:
     check_same(door.similar(3), engine.similar(3))
     how: dict[str, Any] = {"k": 4, "targets": ["audio"], "score": "cosine", "explain": True}
@@ -172,4 +215,5 @@ def test_the_library_is_described_alike(door: Any, engine: Engine) -> None:
     assert door.collections() == engine.collections()
     assert door.collection() == engine.collection()
     assert door.roots() == engine.roots()
+    assert door.calibration() == engine.calibration() != ()
     assert set(door.facets().modalities) == set(Modality)

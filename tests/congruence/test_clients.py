@@ -33,7 +33,7 @@ def methods(kind: type) -> dict[str, list[inspect.Parameter]]:
 #: What an Engine has to do with its own disk and memory.
 LOCAL = {
     *("answer", "compact", "decode", "encoder", "export", "find", "part", "passages", "plan"),
-    *("batch", "calibration", "tune", "verify"),
+    *("answer_all", "tune", "verify"),
 }
 #: What only a server has.
 REMOTE = {"add", "models"}

@@ -39,6 +39,15 @@ def job_of(request: Request, job_id: Annotated[int, Path(ge=1, le=MAX_ID)]) -> J
 Found = Annotated[Job, Depends(job_of)]
 
 
+async def followed(request: Request) -> AsyncIterator[None]:
+    """Keeps a place while a job is followed. Raises Problem when there is none."""
+    place = house_of(request).streams.take()
+    try:
+        yield
+    finally:
+        place.leave()
+
+
 @router.post("", status_code=202, openapi_extra=body(JobIn), responses={202: {"model": JobOut}})
 async def start(request: Request) -> Json:
     """Index files and folders of this machine, below a registered root, in the background."""
@@ -66,7 +75,9 @@ def cancel(job: Found, request: Request) -> Json:
     return Json(_document(job_of(request, job.id)), 202)
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse)
+@router.get(
+    "/{job_id}/events", response_class=EventSourceResponse, dependencies=[Depends(followed)]
+)
 async def events(job: Found, request: Request) -> AsyncIterator[ServerSentEvent]:
     """The job, now and whenever it changes, until it is over."""
     told, end = None, time.monotonic() + STREAM_S

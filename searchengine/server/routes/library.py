@@ -14,6 +14,7 @@ from searchengine.server.house import House, engine_of, house_of
 from searchengine.server.openapi import body
 from searchengine.server.reading import MAX_FILTER, CollectionIn, read_json
 from searchengine.server.schemas import (
+    CalibrationOut,
     CollectionOut,
     CollectionsOut,
     FacetsOut,
@@ -99,6 +100,12 @@ def facets(
     """How many items can be found by each modality, and have each of the commonest values."""
     found = engine_of(request, collection).facets(filter=filter)
     return Json({"modality": found.modalities, "fields": found.fields})
+
+
+@router.get("/collections/{collection}/calibration", responses={200: {"model": CalibrationOut}})
+def calibration(collection: str, request: Request) -> Json:
+    """What cosines of strangers are like, for every pair of modalities."""
+    return Json({"pairs": [asdict(one) for one in engine_of(request, collection).calibration()]})
 
 
 def _one(house: House, name: str) -> dict[str, Any]:

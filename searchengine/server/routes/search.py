@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
+from fastapi import Query as InQuery
 
 from searchengine.documents import hit_dict, result_dict
 from searchengine.engine import Engine
+from searchengine.errors import SearchEngineError
+from searchengine.query.check import check_query
 from searchengine.query.embed import embed_media
+from searchengine.query.parse import build_query
 from searchengine.server.answers import Json
+from searchengine.server.errand import GivenUp
 from searchengine.server.house import House, engine_of, house_of
 from searchengine.server.limits import Threads
 from searchengine.server.openapi import body, body_or_form
-from searchengine.server.problems import Problem
+from searchengine.server.problems import Busy, Problem, document, problem_of
 from searchengine.server.reading import (
     MAX_FILTER,
     MAX_ID,
@@ -24,10 +30,11 @@ from searchengine.server.reading import (
     parts_of,
     read_json,
     read_search,
+    validated,
 )
 from searchengine.server.routes.items import place_of
 from searchengine.server.schemas import BatchOut, ResultOut, VectorOut
-from searchengine.types import Hit, Modality, SearchResult
+from searchengine.types import Hit, Modality, Query, SearchResult
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["search"])
 
@@ -42,11 +49,14 @@ async def search(collection: str, request: Request) -> Json:
 
 @router.post("/search:batch", openapi_extra=body(BatchIn), responses={200: {"model": BatchOut}})
 async def search_batch(collection: str, request: Request) -> Json:
-    """Many searches in one request, which costs less than one by one."""
+    """Many searches in one request, which costs less than one by one. Of one that cannot be
+    answered the problem stands in its place."""
     house = house_of(request)
     batch = await read_json(request, BatchIn)
-    threads = house.reading if any(one.has_files for one in batch.queries) else house.asking
-    return await threads.run(lambda: Json({"results": _answers(house, collection, batch)}))
+    asked = [_read(one) for one in batch.queries]
+    files = any(isinstance(one, SearchIn) and one.has_files for one in asked)
+    threads = house.reading if files else house.asking
+    return await threads.run(lambda: Json({"results": _answers(house, collection, asked)}))
 
 
 @router.get("/similar/{item_id}", responses={200: {"model": ResultOut}})
@@ -54,12 +64,12 @@ def similar(
     collection: str,
     item_id: Annotated[int, Path(ge=1, le=MAX_ID)],
     request: Request,
-    k: Annotated[int, Query(ge=1, le=1_000)] = 10,
-    offset: Annotated[int, Query(ge=0, le=9_000)] = 0,
+    k: Annotated[int, InQuery(ge=1, le=1_000)] = 10,
+    offset: Annotated[int, InQuery(ge=0, le=9_000)] = 0,
     targets: Annotated[
-        str | None, Query(max_length=100, description="modalities, with commas")
+        str | None, InQuery(max_length=100, description="modalities, with commas")
     ] = None,
-    filter: Annotated[str | None, Query(max_length=MAX_FILTER)] = None,
+    filter: Annotated[str | None, InQuery(max_length=MAX_FILTER)] = None,
 ) -> Json:
     """Neighbours of an item, without the item itself."""
     engine = engine_of(request, collection)
@@ -91,9 +101,49 @@ def _answer(house: House, collection: str, asked: Asked) -> dict[str, Any]:
     return _document(engine, collection, result, echo(asked.search))
 
 
-def _answers(house: House, collection: str, batch: BatchIn) -> list[dict[str, Any]]:
-    """Side by side, so that the encoder has them together."""
-    return house.each(lambda one: _answer(house, collection, Asked(one)), batch.queries)
+def _answers(
+    house: House, collection: str, asked: Sequence[SearchIn | Problem]
+) -> list[dict[str, Any]]:
+    """Encoded and searched together. Raises what no other answer would escape."""
+    engine = house.engine(collection)
+    queries = [_query(one, engine) if isinstance(one, SearchIn) else one for one in asked]
+    found = engine.answer_all([one for one in queries if isinstance(one, Query)])
+    answers = [next(found) if isinstance(one, Query) else one for one in queries]
+    return [
+        _result(engine, collection, answer, one) for one, answer in zip(asked, answers, strict=True)
+    ]
+
+
+def _read(given: dict[str, Any]) -> SearchIn | Problem:
+    try:
+        return validated(SearchIn, given)
+    except Problem as problem:
+        return problem
+
+
+def _query(search: SearchIn, engine: Engine) -> Query | Problem | SearchEngineError:
+    try:
+        with parts_of(Asked(search), engine) as parts:
+            query = build_query(parts, **search.how())
+        check_query(query)
+        return query
+    except (Problem, SearchEngineError) as error:
+        return error
+
+
+def _result(
+    engine: Engine,
+    collection: str,
+    answer: SearchResult | Problem | SearchEngineError,
+    asked: SearchIn | Problem,
+) -> dict[str, Any]:
+    if isinstance(answer, SearchResult):
+        assert isinstance(asked, SearchIn)
+        return _document(engine, collection, answer, echo(asked))
+    if isinstance(answer, Busy | GivenUp):
+        raise answer
+    problem = answer if isinstance(answer, Problem) else problem_of(answer)
+    return document(problem.status_code, problem.title, problem.detail, **problem.more)
 
 
 def _embed(house: House, collection: str, asked: Asked) -> dict[str, Any]:

@@ -230,6 +230,25 @@ def test_a_batch_answers_as_one_by_one(client: TestClient) -> None:
         assert [hit["id"] for hit in one["hits"]] == [hit["id"] for hit in hits]
 
 
+def test_what_is_wrong_with_one_of_a_batch_stands_in_its_place(client: TestClient) -> None:
+    good = {"query": [{"text": "dog"}], "k": 1}
+    wrong: list[tuple[dict[str, Any], int, str]] = [
+        ({"query": [{"text": "dog"}], "k": 1_001}, 422, "InvalidRequest"),
+        ({"query": [{"text": "dog"}], "surprise": 1}, 422, "InvalidRequest"),
+        ({"query": 7}, 422, "InvalidRequest"),
+        ({"query": []}, 400, "EmptyQuery"),
+        ({"query": [{"text": "dog"}], "filter": "year >"}, 400, "InvalidFilter"),
+        ({"query": [{"id": 999_999}]}, 400, "QueryError"),
+        ({"query": [{"modality": "image", "file": "!"}]}, 422, "InvalidRequest"),
+        ({"query": [{"modality": "image", "file": "AAAA", "name": "x.png"}]}, 422, "DecodeError"),
+    ]
+    queries = [one for bad, _, _ in wrong for one in (good, bad)]
+    results = client.post(f"{BASE}/search:batch", json={"queries": queries}).json()["results"]
+    assert [len(one["hits"]) for one in results[::2]] == [1] * len(wrong)
+    said = [(one["status"], one["title"]) for one in results[1::2]]
+    assert said == [(status, title) for _, status, title in wrong]
+
+
 def test_a_text_file_asks_with_its_words(client: TestClient) -> None:
     words = client.post(f"{BASE}/search", json={"query": [{"text": "rain falls on the roof"}]})
     file = {"text": ("x.txt", b"rain falls on the roof")}

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.integration.server.serving import BASE, make_library, serving
+from searchengine.server.app import create_app
+from searchengine.server.house import ServerSettings
+from tests.hash_encoder import HashEncoder
+from tests.integration.server.serving import (
+    BASE,
+    hashing,
+    listening,
+    make_hash_library,
+    make_library,
+    serving,
+)
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +133,39 @@ def test_a_job_that_was_left_goes_on_with_the_next_server(tmp_path: Path) -> Non
         job = client.post("/v1/jobs", json={"paths": [str(tmp_path / "media")]}).json()
     with serving(library) as client:
         assert finished(client, job)["report"]["unchanged"] == 4
+
+
+def test_so_many_jobs_are_followed_at_once_and_no_more(tmp_path: Path) -> None:
+    library, most = make_hash_library(tmp_path, HashEncoder()), 3
+    with hashing(HashEncoder()), ExitStack() as following:
+        app = create_app(ServerSettings(library, worker=False, max_streams=most))
+        with listening(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+            job = client.post("/v1/jobs", json={"paths": [str(tmp_path / "media")]}).json()
+            events, lines = f"/v1/jobs/{job['id']}/events", []
+
+            def follow() -> httpx.Response:
+                answer = following.enter_context(client.stream("GET", events))
+                if answer.status_code == 200:
+                    lines.append(answer.iter_lines())  # hangs up when it is forgotten
+                    assert next(lines[-1])
+                return answer
+
+            followed = [follow() for _ in range(most)]
+            assert [one.status_code for one in followed] == [200] * most
+            refused = follow()
+            assert refused.status_code == 503 and refused.headers["retry-after"]
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert "3 jobs are being followed" in json.loads(refused.read())["detail"]
+            assert client.get(f"/v1/jobs/{job['id']}").status_code == 200
+            followed[0].close()
+            wait_for(lambda: app.state.house.streams.taken == most - 1)
+            assert follow().status_code == 200
+            following.close()
+            wait_for(lambda: app.state.house.streams.taken == 0)
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
