@@ -11,7 +11,8 @@ sounds under ``--sounds``. The shipped weights used there: Debian's sonic-pi-sam
 128 instruments of fluid-soundfont-gm (MIT) played by fluidsynth, and sentences by espeak-ng.
 
 One fold (``--score``, 4) is held out whole; what was learned from goes into the file's metadata.
-To ship other weights, put their digest into searchengine/models/starter/packaged.py.
+To ship other weights, run make_starter_graphs.py, and put the digests of the weights and of the
+graph into searchengine/models/starter/packaged.py.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from starter_networks import AudioNet
 from torch import Tensor
 from torch.nn import functional
 
@@ -37,7 +39,6 @@ from searchengine.media.audio import read_audio
 from searchengine.models.starter.audio import (
     RATE_HZ,
     WINDOW_SAMPLES,
-    AudioNet,
     at_rate,
     log_mel,
 )

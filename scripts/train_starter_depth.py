@@ -6,7 +6,8 @@ It learns from maps that render_depth.py draws, and nothing else. Those it is sc
 instances, from sizes, cameras and ranges wider by a quarter than those learned from. A quarter of
 an hour on a core.
 
-To ship other weights, put their digest into searchengine/models/starter/packaged.py.
+To ship other weights, run make_starter_graphs.py, and put the digests of the weights and of the
+graph into searchengine/models/starter/packaged.py.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import numpy.typing as npt
 import torch
 from render_depth import Random, render
 from safetensors.torch import save_file
+from starter_networks import DepthNet
 from torch import Tensor
 from torch.nn import functional
 
-from searchengine.models.starter.depth import KINDS, DepthNet, prepare
+from searchengine.models.starter.depth import KINDS, prepare
 from searchengine.models.starter.text import TextNet, tokenize
 from searchengine.types import FloatArray
 

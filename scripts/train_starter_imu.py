@@ -9,7 +9,8 @@ they were recorded, person after person, so fifths of that order are held out in
 anybody is on both sides. The network that is saved learned from all of them; five minutes on a
 core. Simulated motions are scored on draws from wider ranges than those learned from.
 
-To ship other weights, put their digest into searchengine/models/starter/packaged.py.
+To ship other weights, run make_starter_graphs.py, and put the digests of the weights and of the
+graph into searchengine/models/starter/packaged.py.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import save_file
+from starter_networks import ImuNet
 from torch import Tensor
 from torch.nn import functional
 
-from searchengine.models.starter.imu import KINDS, RATE_HZ, WINDOW, ImuNet
+from searchengine.models.starter.imu import KINDS, RATE_HZ, WINDOW
 from searchengine.models.starter.text import TextNet, tokenize
 from searchengine.types import FloatArray
 

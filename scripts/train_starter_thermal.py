@@ -12,7 +12,8 @@ flight, five times over, each flight scored by a network that never saw it. The 
 saved learned from all flights. ``--split random`` scores frames of flights
 that were learned from, as HIT-UAV's own test split does.
 
-To ship other weights, put their digest into searchengine/models/starter/packaged.py.
+To ship other weights, run make_starter_graphs.py, and put the digests of the weights and of the
+graph into searchengine/models/starter/packaged.py.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import save_file
+from starter_networks import Infrared, ThermalHead
 from torch import Tensor
 from torch.nn import functional
 
 from searchengine.media.options import MediaOptions
 from searchengine.media.thermal import read_thermal
-from searchengine.models.starter.efficientnet import load_network
-from searchengine.models.starter.image import load_words
+from searchengine.models.starter.image import load_words, placed
 from searchengine.models.starter.text import TextNet, tokenize
-from searchengine.models.starter.thermal import LIMIT, ThermalHead, ThermalNet, prepare
+from searchengine.models.starter.thermal import LIMIT, prepare
 
 LICENCES = {
     "hit_uav": "HIT-UAV, Suo et al., Scientific Data 2023, CC BY 4.0, train split, scaled",
@@ -139,16 +140,16 @@ def view(frames: Tensor, number: int) -> Tensor:
 
 
 @torch.inference_mode()
-def look(network: ThermalNet, frames: Tensor) -> tuple[Tensor, Tensor]:
+def look(network: Infrared, frames: Tensor) -> tuple[Tensor, Tensor]:
     """Maps float16 (views, n, 112, 16, 20), and where the plain frames' pictures lie (n, 384)."""
-    maps, pictured = [], []
+    maps, pictured, words = [], [], load_words()
     for number in range(VIEWS):
         began, seen = time.monotonic(), []
         for batch in torch.split(frames, 2):
-            made = network.maps(view(batch, number))
+            made, logits = network(view(batch, number))
             seen.append(made.half())
             if number == 0:
-                pictured.append(network.pictured(made))
+                pictured.append(torch.from_numpy(placed(logits.numpy(), words)))
         maps.append(torch.cat(seen))
         print(f"view {number + 1} of {VIEWS}: {time.monotonic() - began:.0f} s", flush=True)
     return torch.stack(maps), torch.cat(pictured)
@@ -309,8 +310,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     data = read_frames(args.data)
-    network = ThermalNet(load_network("lite0"), ThermalHead(), load_words()).eval()
-    maps, pictured = look(network, data.frames)
+    maps, pictured = look(Infrared().eval(), data.frames)
     random = np.random.default_rng(args.seed)
     folds = data.flights if args.split == "flight" else random.permutation(len(data))
     vectors = held_out(maps, pictured, data, folds % FOLDS, args.epochs, args.seed)

@@ -6,7 +6,6 @@ words for what they show lie. See docs/starter.md for what it can do and what it
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -42,14 +41,14 @@ AT_ONCE = 4
 MAX_AMPLITUDE = 1e30
 
 #: Digest of every weight and of the preprocessing; a test holds it to the files.
-IDENTITY = "starter-4@bfecb433ebe7"
+IDENTITY = "starter-5@c279105ca2eb"
 
 #: Token ids, or an array (pieces, ...), to unit vectors float32 (n, 384).
 Tower: TypeAlias = Callable[[Any], FloatArray]
 
 
 class Starter:
-    """See ``Encoder``. Each tower is loaded when it is first needed: words need no torch."""
+    """See ``Encoder``. Each tower is loaded when it is first needed; none needs torch."""
 
     name = "starter"
     identity = IDENTITY
@@ -62,14 +61,12 @@ class Starter:
         self._lock = threading.Lock()
 
     def sampling(self, info: MediaInfo, span: Span | None) -> Sampling:
-        from searchengine.models.starter.image import SIDE_PX
-
         if info.modality is Modality.VIDEO and info.rate_hz:
             start_s, end_s = (span.start, span.end) if span else (0.0, info.duration_s or 0.0)
             times = [start_s + (end_s - start_s) * (i + 0.5) / FRAMES for i in range(FRAMES)]
-            return Sampling(SIDE_PX, tuple(int(t * info.rate_hz) for t in times))
+            return Sampling(_side_px(), tuple(int(t * info.rate_hz) for t in times))
         if info.modality in (Modality.IMAGE, Modality.VIDEO):
-            return Sampling(SIDE_PX)
+            return Sampling(_side_px())
         return Sampling()
 
     def preprocess(self, media: Media, modality: Modality) -> Prepared:
@@ -88,7 +85,6 @@ class Starter:
         tower = self._tower(Modality.IMAGE if modality is Modality.VIDEO else modality)
         if modality is Modality.TEXT:
             return tower([one.tolist() for one in batch])
-        _share_cores()
         pieces = np.concatenate(batch)
         starts = range(0, len(pieces), AT_ONCE)
         vectors = [tower(pieces[start : start + AT_ONCE]) for start in starts]
@@ -99,6 +95,12 @@ class Starter:
             if modality not in self._towers:
                 self._towers[modality] = _load(modality)
             return self._towers[modality]
+
+
+def _side_px() -> int:
+    from searchengine.models.starter.image import SIDE_PX
+
+    return SIDE_PX
 
 
 def _prepared(media: Media, modality: Modality) -> Prepared:
@@ -151,26 +153,7 @@ def _log_mel(sound: Waveform) -> Prepared:
     mono = sound.samples.mean(axis=0, dtype=np.float64).astype(np.float32)  # huge ones may add up
     if not np.abs(mono).max() < MAX_AMPLITUDE:
         raise EncoderError("some of its samples are not numbers, or far beyond any sound")
-    _share_cores()
     return log_mel(at_rate(mono, sound.rate_hz))
-
-
-def _share_cores() -> None:
-    """Keep half of the cores free of torch, in this thread and those that begin later.
-
-    Its threads wait for one another: with one for each core, beside decoders that keep the cores
-    busy, a picture took 230 ms instead of 36 ms on two cores.
-    """
-    import torch
-
-    torch.set_num_threads(_threads())
-
-
-@functools.cache
-def _threads() -> int:
-    import torch
-
-    return max(1, torch.get_num_threads() // 2)  # heeds OMP_NUM_THREADS
 
 
 def _load(modality: Modality) -> Tower:
@@ -186,28 +169,21 @@ def _load(modality: Modality) -> Tower:
         case Modality.AUDIO:
             from searchengine.models.starter.audio import load_audio
 
-            return _on_arrays(load_audio())
+            return _first(load_audio())
         case Modality.DEPTH:
             from searchengine.models.starter.depth import load_depth
 
-            return _on_arrays(load_depth())
+            return _first(load_depth())
         case Modality.THERMAL:
-            from searchengine.models.starter.thermal import load_thermal
+            from searchengine.models.starter.thermal import ThermalNet
 
-            return _on_arrays(load_thermal())
+            return _first(ThermalNet())
         case Modality.IMU:
             from searchengine.models.starter.imu import load_imu
 
-            return _on_arrays(load_imu())
+            return _first(load_imu())
     raise AssertionError(modality)  # video has the tower of images
 
 
-def _on_arrays(network: Any) -> Tower:
-    import torch
-
-    def encode(pieces: FloatArray) -> FloatArray:
-        with torch.inference_mode():
-            vectors: FloatArray = network(torch.from_numpy(pieces)).numpy()
-        return vectors
-
-    return encode
+def _first(network: Callable[[FloatArray], Sequence[FloatArray]]) -> Tower:
+    return lambda pieces: network(pieces)[0]

@@ -9,19 +9,15 @@ the words for it.
 
 from __future__ import annotations
 
+import functools
+import math
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn import functional
-from torchaudio.functional import melscale_fbanks, resample
+from numpy.lib.stride_tricks import sliding_window_view
 
-from searchengine.errors import CheckpointError
-from searchengine.models.starter.packaged import intact
+from searchengine.models.starter.graph import Graph
 from searchengine.types import FloatArray
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
@@ -40,6 +36,12 @@ LOG_OFFSET = 0.001
 #: 441); others are taken for the nearest that they serve, at most 0.12 % off up to 400 kHz.
 PERIOD_SAMPLES = 441
 
+#: The resampler: a sinc through this many zeros on either side, under a Hann window, that lets
+#: through this share of the band (Smith, Digital Audio Resampling; the defaults of torchaudio).
+ZEROS, ROLLOFF = 6, 0.99
+#: Samples that are made in one product, when the rates fall together sooner.
+BLOCK_SAMPLES = 400
+
 WINDOW_SAMPLES = 5 * RATE_HZ
 #: Anything shorter is one event with silence after it, repeated to fill the window.
 MIN_SAMPLES = RATE_HZ
@@ -47,27 +49,35 @@ MIN_SAMPLES = RATE_HZ
 TAIL_SAMPLES = RATE_HZ // 4
 FRAMES = 1 + (WINDOW_SAMPLES - FRAME_SAMPLES) // HOP_SAMPLES
 
-CLASSES = 521
-DIM = 384
-#: Width and stride of each separable block of MobileNet v1.
-BLOCKS = (
-    *((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)),
-    *((512, 1),) * 5,
-    *((1024, 2), (1024, 1)),
-)
-#: YAMNet looks at 0.96 s, no more; six such moments cover a window.
-PATCH_FRAMES = 96
-PATCH_HOP_FRAMES = 80
-
 
 def at_rate(samples: FloatArray, rate_hz: int) -> FloatArray:
     """float32 (n,) at ``rate_hz``, resampled to 16 kHz. Raises ValueError above 7 MHz."""
     ratio = Fraction(RATE_HZ, rate_hz).limit_denominator(PERIOD_SAMPLES)
     if not ratio:
         raise ValueError(f"{rate_hz} samples a second are too many to be a sound")
-    resampled = resample(torch.from_numpy(samples), ratio.denominator, ratio.numerator)
-    heard: FloatArray = resampled.numpy()
-    return heard
+    if ratio == 1:
+        return samples
+    count = math.ceil(len(samples) * ratio)
+    blocks = max(1, BLOCK_SAMPLES // max(ratio.numerator, ratio.denominator))
+    before, after = blocks * ratio.denominator, blocks * ratio.numerator
+    reach, filters = _resampler(before, after)
+    padded = np.pad(samples, (reach, reach + before))
+    heard: FloatArray = sliding_window_view(padded, 2 * reach + before)[::before] @ filters
+    return heard.reshape(-1)[:count]
+
+
+@functools.lru_cache(maxsize=4)
+def _resampler(before: int, after: int) -> tuple[int, FloatArray]:
+    """How far it reaches to either side, and what turns ``before`` samples into ``after``.
+
+    float32 (2 * reach + before, after), the values of a windowed sinc around each new sample.
+    """
+    band = min(before, after) * ROLLOFF
+    reach = math.ceil(ZEROS * before / band)
+    old, new = np.arange(-reach, before + reach) / before, np.arange(after) / after
+    zeros = np.clip((old[:, None] - new) * band, -ZEROS, ZEROS)
+    window = np.cos(zeros * (np.pi / 2 / ZEROS)) ** 2
+    return reach, (np.sinc(zeros) * window * (band / before)).astype(np.float32)
 
 
 def log_mel(samples: FloatArray) -> FloatArray:
@@ -78,12 +88,28 @@ def log_mel(samples: FloatArray) -> FloatArray:
     """
     if samples.ndim != 1:
         raise ValueError(f"log_mel takes samples of one channel, not an array {samples.shape}")
-    windows = torch.from_numpy(np.stack(_windows(np.asarray(samples, np.float32))))
-    frames = windows.unfold(1, FRAME_SAMPLES, HOP_SAMPLES) * torch.hann_window(FRAME_SAMPLES)
-    magnitude = torch.fft.rfft(frames, FFT_SAMPLES).abs()
-    bands = melscale_fbanks(FFT_SAMPLES // 2 + 1, *MEL_RANGE_HZ, MELS, RATE_HZ)
-    mels: FloatArray = torch.log(magnitude @ bands + LOG_OFFSET)[:, None].numpy()
+    windows = np.stack(_windows(np.asarray(samples, np.float32)))
+    frames = sliding_window_view(windows, FRAME_SAMPLES, axis=1)[:, ::HOP_SAMPLES]
+    magnitude = np.abs(np.fft.rfft(frames * _hann(), FFT_SAMPLES))
+    mels: FloatArray = np.log(magnitude @ _mel_bands() + np.float32(LOG_OFFSET))[:, None]
     return mels
+
+
+def _hann() -> FloatArray:
+    turn = np.arange(FRAME_SAMPLES) * (2 * np.pi / FRAME_SAMPLES)
+    window: FloatArray = (0.5 - 0.5 * np.cos(turn)).astype(np.float32)
+    return window
+
+
+@functools.cache
+def _mel_bands() -> FloatArray:
+    """Triangles of even width on the mel scale, 2595 log10(1 + f / 700), float32 (257, 64)."""
+    low, high = (2595 * math.log10(1 + hz / 700) for hz in MEL_RANGE_HZ)
+    corners = 700 * (10 ** (np.linspace(low, high, MELS + 2) / 2595) - 1)
+    bins = np.linspace(0, RATE_HZ / 2, FFT_SAMPLES // 2 + 1)[:, None]
+    rising = (bins - corners[:-2]) / np.diff(corners)[:-1]
+    falling = (corners[2:] - bins) / np.diff(corners)[1:]
+    return np.maximum(np.minimum(rising, falling), 0).astype(np.float32)
 
 
 def _windows(samples: FloatArray) -> list[FloatArray]:
@@ -97,62 +123,9 @@ def _windows(samples: FloatArray) -> list[FloatArray]:
     return [samples[start : start + WINDOW_SAMPLES] for start in starts]
 
 
-class _Conv(nn.Module):
-    """A convolution padded as TensorFlow pads, and a ReLU up to 6."""
+def load_audio() -> Graph:
+    """The trained network, log-mel windows float32 (n, 1, 498, 64) to vectors (n, 384) of length 1.
 
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int, groups: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, size, stride, groups=groups)
-        self.padding = {1: (0, 0, 0, 0), 3: (1, 1, 1, 1) if stride == 1 else (0, 1, 0, 1)}[size]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu6(self.conv(functional.pad(x, self.padding)))
-
-
-class AudioNet(nn.Module):
-    """Log-mel windows float32 (n, 1, frames, 64) to vectors (n, 384) of length 1."""
-
-    words: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        layers, width = [_Conv(1, 32, 3, 2)], 32
-        for outputs, stride in BLOCKS:
-            layers += [_Conv(width, width, 3, stride, groups=width), _Conv(width, outputs, 1, 1)]
-            width = outputs
-        self.trunk = nn.Sequential(*layers)
-        self.classify = nn.Linear(width, CLASSES)
-        self.sharpness = nn.Parameter(torch.ones(()))
-        self.prior = nn.Parameter(torch.zeros(CLASSES))
-        self.register_buffer("words", torch.zeros(CLASSES, DIM))
-
-    def moments(self, mels: Tensor) -> Tensor:
-        """Logits of the classes at each moment, (n, moments, 521)."""
-        patches = mels.unfold(2, PATCH_FRAMES, PATCH_HOP_FRAMES).permute(0, 2, 1, 4, 3)
-        features = self.trunk(patches.flatten(0, 1)).mean((2, 3))
-        logits: Tensor = self.classify(features)
-        return logits.reshape(*patches.shape[:2], CLASSES)
-
-    def forward(self, mels: Tensor) -> Tensor:
-        weights = self.weigh(self.moments(mels))
-        return functional.normalize(weights @ self.words, dim=1)
-
-    def weigh(self, moments: Tensor) -> Tensor:
-        """How much each class counts, (n, 521), summing to 1, from its mean likelihood."""
-        likelihoods = functional.logsigmoid(moments).logsumexp(1)
-        return torch.softmax(self.sharpness * likelihoods + self.prior, dim=1)
-
-
-def load_audio(path: Path | None = None) -> AudioNet:
-    """The trained network, ready to use; ``path`` defaults to the weights that come with it.
-
-    Raises CheckpointError when the file is missing, broken or of another network.
+    Raises CheckpointError when a file of it is missing or another.
     """
-    path = path or intact(WEIGHTS)
-    network = AudioNet()
-    try:
-        network.load_state_dict({name: x.float() for name, x in load_file(path).items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = "not the weights of the starter's sound network; reinstall searchengine"
-        raise CheckpointError(f"{path}: {reason} ({error})") from error
-    return network.eval().to(memory_format=torch.channels_last)
+    return Graph(WEIGHTS.with_suffix(".onnx"), WEIGHTS)

@@ -10,14 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn import functional
 
-from searchengine.errors import CheckpointError
-from searchengine.models.starter.packaged import intact
+from searchengine.models.starter.graph import Graph
 from searchengine.types import DepthMap, FloatArray
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
@@ -34,8 +28,6 @@ KINDS = (
     *("chair", "table", "sofa", "bed", "bookshelf", "lamp", "person", "stairs", "corridor"),
     *("room", "doorway", "tree", "car", "street", "boxes", "ball", "toilet"),
 )
-DIM = 384
-WIDTHS = (32, 64, 96, 160, 224)
 
 
 def prepare(depth: DepthMap) -> FloatArray:
@@ -63,65 +55,26 @@ def _fit(values: FloatArray) -> FloatArray:
     height, width = values.shape
     scale = min(HEIGHT_PX / height, WIDTH_PX / width)
     size = max(round(height * scale), 1), max(round(width * scale), 1)
-    tensor = torch.from_numpy(values.astype(np.float32))[None, None]
-    scaled = functional.interpolate(tensor, size, mode="area")[0, 0].numpy()
     fitted = np.zeros((HEIGHT_PX, WIDTH_PX), np.float32)
     top, left = (HEIGHT_PX - size[0]) // 2, (WIDTH_PX - size[1]) // 2
-    fitted[top : top + size[0], left : left + size[1]] = scaled
+    fitted[top : top + size[0], left : left + size[1]] = _means(
+        _means(values, size[0]).T, size[1]
+    ).T
     return fitted
 
 
-class DepthNet(nn.Module):
-    """Prepared maps float32 (n, 3, 96, 128) to vectors (n, 384) of length 1."""
-
-    words: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for inputs, outputs in zip((5, *WIDTHS), WIDTHS, strict=False):
-            layers += [
-                nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False),
-                nn.BatchNorm2d(outputs),
-                nn.ReLU(),
-            ]
-        self.trunk = nn.Sequential(*layers)
-        self.drop = nn.Dropout(0.3)
-        self.classify = nn.Linear(2 * WIDTHS[-1], len(KINDS))
-        self.register_buffer("words", torch.zeros(len(KINDS), DIM))
-
-    def logits(self, maps: Tensor) -> Tensor:
-        """How likely each of ``KINDS`` is, (n, 17), before the softmax."""
-        features = self.trunk(torch.cat([maps, _slopes(maps)], dim=1))
-        both = torch.cat([features.mean((2, 3)), features.amax((2, 3))], dim=1)
-        chances: Tensor = self.classify(self.drop(both))
-        return chances
-
-    def forward(self, maps: Tensor) -> Tensor:
-        mixture = torch.softmax(self.logits(maps), dim=1) @ self.words
-        return functional.normalize(mixture, dim=1)
+def _means(rows: FloatArray, count: int) -> FloatArray:
+    """So many rows (count, width), each the mean of all that its share of the height touches."""
+    shares = np.arange(count + 1) * len(rows)
+    starts, ends = shares[:-1] // count, -(-shares[1:] // count)
+    sums = np.cumsum(np.pad(rows, ((1, 0), (0, 0))), axis=0, dtype=np.float64)
+    return ((sums[ends] - sums[starts]) / (ends - starts)[:, None]).astype(np.float32)
 
 
-def _slopes(maps: Tensor) -> Tensor:
-    """How the distance changes across and down, (n, 2, h, w): flat surfaces have even ones."""
-    shape, seen = maps[:, :1], maps[:, 2:]
-    across = functional.pad(shape[..., 1:] - shape[..., :-1], (1, 0))
-    down = functional.pad(shape[..., 1:, :] - shape[..., :-1, :], (0, 0, 1, 0))
-    both = functional.pad(seen[..., 1:] * seen[..., :-1], (1, 0))
-    below = functional.pad(seen[..., 1:, :] * seen[..., :-1, :], (0, 0, 1, 0))
-    return 10 * torch.cat([across * both, down * below], dim=1).clamp(-0.3, 0.3)
+def load_depth() -> Graph:
+    """The trained network: prepared maps float32 (n, 3, 96, 128) to vectors (n, 384) of length 1,
+    and to the logits (n, 17) of KINDS.
 
-
-def load_depth(path: Path | None = None) -> DepthNet:
-    """The trained network, ready to use; ``path`` defaults to the weights that come with it.
-
-    Raises CheckpointError when the file is missing, broken or of another network.
+    Raises CheckpointError when a file of it is missing or another.
     """
-    path = path or intact(WEIGHTS)
-    network = DepthNet()
-    try:
-        network.load_state_dict({name: x.float() for name, x in load_file(path).items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = "not the weights of the starter's depth network; reinstall searchengine"
-        raise CheckpointError(f"{path}: {reason} ({error})") from error
-    return network.eval().to(memory_format=torch.channels_last)
+    return Graph(WEIGHTS.with_suffix(".onnx"), WEIGHTS)

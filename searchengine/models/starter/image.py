@@ -9,17 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from safetensors.numpy import load_file
-from torch.nn import functional
+from safetensors.numpy import load
 
-from searchengine.models.starter.efficientnet import load_network
-from searchengine.models.starter.packaged import intact
+from searchengine.models.starter.graph import Graph
+from searchengine.models.starter.packaged import held, packaged_file
 from searchengine.types import FloatArray
 
 #: Text embeddings of the 1,000 classes, made by scripts/make_starter_words.py.
 WORDS = Path(__file__).with_name("image_words.safetensors")
+
+#: EfficientNet-Lite2 (Tan & Le 2019; TensorFlow TPU models, 2020), Apache-2.0.
+NETWORK = "efficientnet-lite2-9656183e.pth"
 
 #: Input of Lite2: 260 px, (x - 127) / 128. The Lite models were trained on crops of any shape
 #: that are squeezed into the square, so a whole picture may be, too.
@@ -53,19 +54,24 @@ class ImageNet:
     """Prepared pictures to unit vectors. Threads may share one."""
 
     def __init__(self) -> None:
-        self._network = load_network("lite2")
-        self._words = torch.from_numpy(load_words())
+        self._network = Graph(Path(__file__).with_name("lite2.onnx"), packaged_file(NETWORK))
+        self._words = load_words()
 
-    @torch.inference_mode()
-    def __call__(self, batch: FloatArray) -> FloatArray:
+    def __call__(self, pictures: FloatArray) -> FloatArray:
         """float32 (n, 3, 260, 260) to float32 (n, 384)."""
-        chances = torch.softmax(SOFTNESS * self._network(torch.from_numpy(batch)), dim=1)
-        best, classes = chances.topk(TOP, dim=1)
-        vectors = (best[..., None] * self._words[classes]).sum(1)
-        unit: FloatArray = functional.normalize(vectors, dim=1).numpy()
-        return unit
+        return placed(self._network(pictures)[0], self._words)
+
+
+def placed(logits: FloatArray, words: FloatArray) -> FloatArray:
+    """Unit vectors (n, 384) of what has these logits (n, 1000)."""
+    best = np.argpartition(logits, -TOP, axis=1)[:, -TOP:]
+    likely = np.take_along_axis(logits, best, axis=1)
+    chances = np.exp(SOFTNESS * (likely - likely.max(axis=1, keepdims=True)))
+    vectors = np.einsum("nk,nkd->nd", chances, words[best])
+    unit: FloatArray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 def load_words() -> FloatArray:
     """Text embeddings of the classes, float32 (1000, 384)."""
-    return load_file(intact(WORDS))["words"].astype(np.float32)
+    return load(held(WORDS))["words"].astype(np.float32)

@@ -10,14 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn import functional
 
-from searchengine.errors import CheckpointError
-from searchengine.models.starter.packaged import intact
+from searchengine.models.starter.graph import Graph
 from searchengine.types import FloatArray, ImuRecording
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
@@ -35,7 +29,6 @@ KINDS = (
     *("walking", "walking upstairs", "walking downstairs", "sitting", "standing", "laying"),
     *("running", "jumping", "shaking", "spinning", "falling", "driving", "resting"),
 )
-DIM = 384
 
 
 def prepare(recording: ImuRecording) -> FloatArray:
@@ -82,47 +75,10 @@ def _windows(readings: FloatArray) -> list[FloatArray]:
     return [readings[start : start + WINDOW] for start in starts]
 
 
-class ImuNet(nn.Module):
-    """Windows float32 (n, 6, 128) to vectors (n, 384) of length 1."""
+def load_imu() -> Graph:
+    """The trained network: windows float32 (n, 6, 128) to vectors (n, 384) of length 1, and to the
+    logits (n, 13) of KINDS.
 
-    words: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for inputs, outputs, kernel, stride in ((6, 48, 9, 2), (48, 96, 7, 2), (96, 128, 5, 2)):
-            layers += [
-                nn.Conv1d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-                nn.BatchNorm1d(outputs),
-                nn.ReLU(),
-            ]
-        self.trunk = nn.Sequential(*layers)
-        self.drop = nn.Dropout(0.3)
-        self.classify = nn.Linear(2 * 128, len(KINDS))
-        self.register_buffer("words", torch.zeros(len(KINDS), DIM))
-
-    def logits(self, windows: Tensor) -> Tensor:
-        """How likely each of ``KINDS`` is, (n, 13), before the softmax."""
-        features = self.trunk(windows)
-        both = torch.cat([features.mean(2), features.amax(2)], dim=1)
-        chances: Tensor = self.classify(self.drop(both))
-        return chances
-
-    def forward(self, windows: Tensor) -> Tensor:
-        mixture = torch.softmax(self.logits(windows), dim=1) @ self.words
-        return functional.normalize(mixture, dim=1)
-
-
-def load_imu(path: Path | None = None) -> ImuNet:
-    """The trained network, ready to use; ``path`` defaults to the weights that come with it.
-
-    Raises CheckpointError when the file is missing, broken or of another network.
+    Raises CheckpointError when a file of it is missing or another.
     """
-    path = path or intact(WEIGHTS)
-    network = ImuNet()
-    try:
-        network.load_state_dict({name: x.float() for name, x in load_file(path).items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = "not the weights of the starter's motion network; reinstall searchengine"
-        raise CheckpointError(f"{path}: {reason} ({error})") from error
-    return network.eval()
+    return Graph(WEIGHTS.with_suffix(".onnx"), WEIGHTS)

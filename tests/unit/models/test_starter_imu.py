@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchengine.errors import CheckpointError
+from searchengine.models.starter.graph import Graph
 from searchengine.models.starter.imu import (
     KINDS,
     RATE_HZ,
     STANDARD_GRAVITY_M_S2,
     WEIGHTS,
     WINDOW,
-    ImuNet,
     load_imu,
     prepare,
 )
@@ -25,7 +21,7 @@ from searchengine.types import FloatArray, ImuRecording
 
 
 @pytest.fixture(scope="module")
-def network() -> ImuNet:
+def network() -> Graph:
     return load_imu()
 
 
@@ -49,9 +45,8 @@ def bouncing(hz: float, peak_g: float, rate_hz: float = 50.0) -> ImuRecording:
     return ImuRecording(accel.astype(np.float32), gyro.astype(np.float32), rate_hz)
 
 
-def kinds(network: ImuNet, recording: ImuRecording) -> list[str]:
-    with torch.inference_mode():
-        chosen = network.logits(torch.from_numpy(prepare(recording))).argmax(1)
+def kinds(network: Graph, recording: ImuRecording) -> list[str]:
+    chosen = network(prepare(recording))[1].argmax(1)
     return [KINDS[int(kind)] for kind in chosen]
 
 
@@ -89,26 +84,16 @@ def test_what_is_far_too_fast_is_averaged_away_not_folded_down() -> None:
     assert np.abs(prepare(ImuRecording(accel.astype(np.float32), 0 * accel, 1_000.0))).max() < 0.3
 
 
-def test_motions_are_told_apart(network: ImuNet) -> None:
+def test_motions_are_told_apart(network: Graph) -> None:
     assert set(kinds(network, bouncing(2.7, 2.4))) == {"running"}
     assert set(kinds(network, still(8, noise_g=0.02))) <= {"standing", "sitting", "resting"}
 
 
-def test_vectors_have_length_one_even_for_no_motion_at_all(network: ImuNet) -> None:
+def test_vectors_have_length_one_even_for_no_motion_at_all(network: Graph) -> None:
     nothing = ImuRecording(np.zeros((1, 3), np.float32), np.zeros((1, 3), np.float32), 50.0)
     for recording in (nothing, still(3), bouncing(1.5, 400.0)):
-        with torch.inference_mode():
-            vectors = network(torch.from_numpy(prepare(recording))).numpy()
+        vectors = network(prepare(recording))[0]
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-
-
-def test_weights_that_are_missing_or_broken_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="absent"):
-        load_imu(tmp_path / "absent.safetensors")
-    broken = tmp_path / "broken.safetensors"
-    broken.write_bytes(b"not weights")
-    with pytest.raises(CheckpointError, match="broken"):
-        load_imu(broken)
 
 
 def test_the_weights_stay_small() -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from searchengine.errors import CheckpointError
 from searchengine.models.starter.thermal import (
     HEIGHT_PX,
     LIMIT,
     WEIGHTS,
     WIDTH_PX,
     ThermalNet,
-    load_thermal,
     prepare,
 )
 from searchengine.types import FloatArray, ThermalImage, ThermalUnit
@@ -26,7 +21,7 @@ from searchengine.types import FloatArray, ThermalImage, ThermalUnit
 
 @pytest.fixture(scope="module")
 def network() -> ThermalNet:
-    return load_thermal()
+    return ThermalNet()
 
 
 def street(warm: tuple[tuple[int, int, int, int], ...], kelvin: bool = False) -> ThermalImage:
@@ -46,15 +41,12 @@ PEOPLE = tuple((60 + 22 * (i % 7), 40 + 33 * (i // 3), 9, 4) for i in range(18))
 
 def embed(network: ThermalNet, *images: ThermalImage) -> FloatArray:
     frames = np.stack([prepare(image) for image in images])
-    with torch.inference_mode():
-        vectors: FloatArray = network(torch.from_numpy(frames)).numpy()
-    return vectors
+    return network(frames)[0]
 
 
 def test_small_warm_figures_are_counted_as_people(network: ThermalNet) -> None:
     frames = np.stack([prepare(street(PEOPLE)), prepare(street(()))])
-    with torch.inference_mode():
-        numbers, _ = network.head(network.maps(torch.from_numpy(frames)))
+    _, numbers = network(frames)
     assert numbers[0, 0] > 4 * numbers[1, 0]
     assert numbers[1].max() < 0.5
 
@@ -106,18 +98,8 @@ def test_an_even_frame_has_a_unit_vector_and_nothing_in_it(
 ) -> None:
     even = ThermalImage(np.full((120, 160), level, np.float32), ThermalUnit.RELATIVE)
     assert np.linalg.norm(embed(network, even), axis=1) == pytest.approx(1, abs=1e-5)
-    with torch.inference_mode():
-        numbers, _ = network.head(network.maps(torch.from_numpy(prepare(even)[None])))
+    _, numbers = network(prepare(even)[None])
     assert numbers.sum() < 1
-
-
-def test_weights_that_are_missing_or_broken_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="absent"):
-        load_thermal(tmp_path / "absent.safetensors")
-    broken = tmp_path / "broken.safetensors"
-    broken.write_bytes(b"not weights")
-    with pytest.raises(CheckpointError, match="broken"):
-        load_thermal(broken)
 
 
 def test_the_weights_stay_small() -> None:
