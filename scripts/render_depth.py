@@ -22,6 +22,8 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 BOX, ELLIPSOID, CYLINDER = "box", "ellipsoid", "cylinder"
 WIDTH_PX, HEIGHT_PX = 160, 120
 FAR_M = 1e6
+#: A camera in a room is no nearer to a wall than this.
+BEFORE_WALL_M = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,17 @@ Solids: TypeAlias = list[Solid]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """``focus`` is looked at from ``distance_m``; ``indoors`` has walls and a ceiling."""
+    """``focus`` is looked at from ``distance_m``; ``indoors`` has walls and a ceiling.
+
+    The camera stands less than ``within_m`` from the middle, along x and along y.
+    """
 
     solids: Solids
     focus: tuple[float, float, float]
     distance_m: tuple[float, float]
     indoors: bool = True
     inside: bool = False
+    within_m: tuple[float, float] = (np.inf, np.inf)
 
 
 class Draw:
@@ -205,7 +211,8 @@ def room(draw: Draw) -> Scene:
     solids += [upright(BOX, s * (x + 0.1), 0, 0, tall, 0.1, y + 0.2) for s in (-1, 1)]
     solids += [Solid(BOX, (0, 0, tall + 0.1), (x + 0.2, y + 0.2, 0.1))]
     at = (-x * draw.random.uniform(0.7, 1), y * draw.random.uniform(-0.9, 0.9), draw(0.8, 1.4))
-    return Scene(solids, at, (1.7 * x, 1.9 * x), indoors=False, inside=True)
+    within = (x - BEFORE_WALL_M, y - BEFORE_WALL_M)
+    return Scene(solids, at, (1.7 * x, 1.9 * x), indoors=False, inside=True, within_m=within)
 
 
 def doorway(draw: Draw) -> Scene:
@@ -342,6 +349,7 @@ def camera(scene: Scene, draw: Draw) -> tuple[Doubles, Doubles]:
     )
     height = min(height, 2.1) if scene.indoors or scene.inside else height
     origin = np.array([focus[0] + far * np.cos(around), focus[1] + far * np.sin(around), height])
+    origin[:2] = np.clip(origin[:2], np.negative(scene.within_m), scene.within_m)
     forward = (focus - origin) / np.linalg.norm(focus - origin)
     right = np.cross(forward, [0, 0, 1])
     right /= np.linalg.norm(right)
