@@ -67,8 +67,8 @@ def recall(
     for query in queries:
         direction = learnt.aim([Part(query, asked, 1.0)], target).direction if centred else query
         how = {"modality": target, "asked": [asked]}
-        near = table.search(direction, K, **how).similarities
-        exact = table.search(direction, K, **how, exact=True).similarities
+        near = table.search(direction[None], K, **how)[0].similarities
+        exact = table.search(direction[None], K, **how, exact=True)[0].similarities
         found.append(float((near >= exact[-1] - SAME).sum()) / len(exact))
     return float(np.mean(found))
 

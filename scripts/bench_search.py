@@ -3,6 +3,7 @@
     python scripts/bench_search.py --work /tmp/bench            # 200k x 1024, every peer installed
     python scripts/bench_search.py --base base.npy --queries q.npy --cross-queries text.npy
     python scripts/bench_search.py mixed              # an index a modality, or one for both
+    python scripts/bench_search.py batch --asked 1024 # questions one by one, and in blocks
 
 Everything is tuned to recall@10 = 0.95 on one half of the queries and timed on the other, in turn,
 a block of queries at a time, on one thread. CPU is that of this process and its children. Vectors,
@@ -28,10 +29,15 @@ from typing import Any, Protocol
 import faiss
 import numpy as np
 import numpy.typing as npt
+from bench_engine import Given, item
 
-from searchengine.store.vectors.faiss import extend, train
+from searchengine.query.search import search, search_all
+from searchengine.store.change import Change
+from searchengine.store.library import Library
+from searchengine.store.tables import PointRow
+from searchengine.store.vectors.faiss import cosines, extend, train
 from searchengine.store.vectors.recipe import RECIPE
-from searchengine.types import FloatArray
+from searchengine.types import FloatArray, Modality, Query, QueryPart
 
 Ids = npt.NDArray[np.int64]
 
@@ -90,14 +96,16 @@ class Shape:
 
 
 class Way(Protocol):
-    """A way to search. ``efforts`` ascend; ``build`` leaves everything below ``folder``."""
+    """A way to search. ``efforts`` ascend; ``build`` leaves everything below ``folder``, which
+    those of one ``built`` share."""
 
     name: str
+    built: str
     efforts: list[Any]
 
     def build(self, base: FloatArray, folder: Path) -> None: ...
     def open(self, folder: Path, base: FloatArray) -> None: ...
-    def search(self, query: FloatArray, effort: Any) -> Ids: ...
+    def search(self, query: FloatArray, effort: Any, kind: Modality) -> Ids: ...
 
 
 def geometric(first: float, last: float, step: float = 1.12) -> list[int]:
@@ -108,12 +116,12 @@ def geometric(first: float, last: float, step: float = 1.12) -> list[int]:
 class Ours:
     """The index by the recipe, and exact cosines of its candidates from mapped float16."""
 
-    name = "ours"
+    built = "ours"
 
-    def __init__(self, depth: int = 40, rows: int = 200_000) -> None:
+    def __init__(self, depth: int, rows: int) -> None:
         self.name = f"ours, {depth} reranked"
         self._depth = depth
-        self.efforts = geometric(4, RECIPE.lists(rows))
+        self.efforts = geometric(4, RECIPE.lists(rows), 1.06)
 
     def build(self, base: FloatArray, folder: Path) -> None:
         wanted = RECIPE.points_per_list * RECIPE.lists(len(base))
@@ -131,16 +139,67 @@ class Ours:
             np.save(stored, base.astype(np.float16))
         self._stored = np.load(stored, mmap_mode="r")
 
-    def search(self, query: FloatArray, effort: int) -> Ids:
+    def search(self, query: FloatArray, effort: int, kind: Modality) -> Ids:
         how = faiss.SearchParametersIVF(nprobe=effort)
         _, found = self._index.search(query[None], self._depth, params=how)
         near = np.sort(found[0][found[0] >= 0])
-        cosines = self._stored[near].astype(np.float32) @ query
-        return near[np.argsort(-cosines)[:K]]
+        similarities = cosines(self._stored[near], query[None])[0]
+        return near[np.argsort(-similarities)[:K]]
+
+
+class Whole:
+    """``Engine.search`` after the encoding: everything from a query's vector to ten hits with their
+    paths. The library holds the vectors as pictures, and ``askers`` as texts, for which it is tuned
+    when it is made; here its effort is set, so that recall is equal.
+    """
+
+    built = "engine"
+
+    def __init__(self, factor: int, rows: int, askers: FloatArray) -> None:
+        self.name = f"whole engine, {factor} x"
+        self._factor, self._askers = factor, askers
+        self.efforts = geometric(4, RECIPE.lists(rows), 1.06)
+
+    def build(self, base: FloatArray, folder: Path) -> None:
+        with Library(folder, create=True, database_url="") as library, library.writer() as writer:
+            encoder = Given(base.shape[1])
+            made = writer.create("default", encoder.name, encoder.identity, "{}", encoder.dim)
+            for modality, rows in ((Modality.TEXT, self._askers), (Modality.IMAGE, base)):
+                added = [
+                    item(f"/{modality}/{n}", rows[n : n + 1], modality) for n in range(len(rows))
+                ]
+                writer.commit(made, Change(additions=added))
+
+    def open(self, folder: Path, base: FloatArray) -> None:
+        self._library = Library(folder, database_url="")
+        self._encoder = Given(base.shape[1])
+        self._collection = self._library.catalog.collection("default")
+        self._table = self._library.snapshot(self._collection).tables[Modality.IMAGE]
+        self._first = int(self._table.shards.ids()[0])
+        for kind, point in self._table.points.items():
+            how = f"{point.probed:.3f} of the lists, {point.rerank_factor} x k, {point.recall:.3f}"
+            print(f"tuned for {kind}: {how}", flush=True)
+
+    def search(self, query: FloatArray, effort: int, kind: Modality) -> Ids:
+        share = effort / self._table.index.nlist
+        if self._table.points[kind].probed != share:
+            self._table.points[kind] = PointRow(probed=share, rerank_factor=self._factor)
+        hits = search(_asked(query, kind), self._encoder, self._library, self._collection)
+        return np.array([hit.segment.id for hit in hits], np.int64) - self._first
+
+    def search_all(self, queries: FloatArray, kind: Modality) -> None:
+        """Many in one call."""
+        asked = [_asked(query, kind) for query in queries]
+        search_all(asked, self._encoder, self._library, self._collection)
+
+
+def _asked(query: FloatArray, kind: Modality) -> Query:
+    return Query((QueryPart((query,), kind),), targets=(Modality.IMAGE,), k=K)
 
 
 class Hnswlib:
     name = "hnswlib"
+    built = "hnswlib"
     efforts = geometric(10, 2_000)
 
     def build(self, base: FloatArray, folder: Path) -> None:
@@ -148,7 +207,7 @@ class Hnswlib:
 
         index = hnswlib.Index("ip", base.shape[1])
         index.init_index(len(base), ef_construction=200, M=16)
-        index.add_items(base, num_threads=os.cpu_count() or 1)
+        index.add_items(base, num_threads=1)
         index.save_index(str(folder / "index"))
 
     def open(self, folder: Path, base: FloatArray) -> None:
@@ -158,20 +217,21 @@ class Hnswlib:
         self._index.load_index(str(folder / "index"))
         self._index.set_num_threads(1)
 
-    def search(self, query: FloatArray, effort: int) -> Ids:
+    def search(self, query: FloatArray, effort: int, kind: Modality) -> Ids:
         self._index.set_ef(effort)
         return self._index.knn_query(query, K, num_threads=1)[0][0].astype(np.int64)
 
 
 class Usearch:
     name = "usearch f16"
+    built = "usearch"
     efforts = geometric(10, 2_000)
 
     def build(self, base: FloatArray, folder: Path) -> None:
         from usearch.index import Index
 
         index = Index(ndim=base.shape[1], metric="ip", dtype="f16")
-        index.add(np.arange(len(base)), base, threads=os.cpu_count() or 1)
+        index.add(np.arange(len(base)), base, threads=1)
         index.save(str(folder / "index"))
 
     def open(self, folder: Path, base: FloatArray) -> None:
@@ -179,7 +239,7 @@ class Usearch:
 
         self._index = Index.restore(str(folder / "index"))
 
-    def search(self, query: FloatArray, effort: int) -> Ids:
+    def search(self, query: FloatArray, effort: int, kind: Modality) -> Ids:
         self._index.expansion_search = effort
         return np.asarray(self._index.search(query, K, threads=1).keys, np.int64)
 
@@ -188,11 +248,13 @@ class Lancedb:
     """IVF_PQ, a code a 16 dimensions, refined from the stored vectors."""
 
     name = "lancedb"
+    built = "lancedb"
     efforts = geometric(4, 800, 1.3)
 
     def build(self, base: FloatArray, folder: Path) -> None:
         import lancedb
         import pyarrow as pa
+        from lancedb.index import IvfPq
 
         def batches() -> Iterator[Any]:
             for at in range(0, len(base), CHUNK):
@@ -205,22 +267,24 @@ class Lancedb:
         reader = pa.RecordBatchReader.from_batches(first.schema, batches())
         table = lancedb.connect(folder).create_table("v", reader, mode="overwrite")
         lists, codes = RECIPE.lists(len(base)), base.shape[1] // 8
-        table.create_index(metric="dot", num_partitions=lists, num_sub_vectors=codes)
+        how = IvfPq(distance_type="dot", num_partitions=lists, num_sub_vectors=codes)
+        table.create_index("vector", config=how)
 
     def open(self, folder: Path, base: FloatArray) -> None:
         import lancedb
 
         self._table = lancedb.connect(folder).open_table("v")
 
-    def search(self, query: FloatArray, effort: int) -> Ids:
-        asked = self._table.search(query).metric("dot").nprobes(effort).refine_factor(10)
-        return asked.limit(K).select(["id"]).to_arrow()["id"].to_numpy()
+    def search(self, query: FloatArray, effort: int, kind: Modality) -> Ids:
+        asked = self._table.search(query).distance_type("dot").nprobes(effort).refine_factor(10)
+        return asked.limit(K).select(["id", "_distance"]).to_arrow()["id"].to_numpy()
 
 
 class Milvus:
     """milvus-lite with IVF_FLAT."""
 
     name = "milvus-lite"
+    built = "milvus-lite"
     efforts = geometric(4, 800, 1.3)
 
     def build(self, base: FloatArray, folder: Path) -> None:
@@ -244,7 +308,7 @@ class Milvus:
         self._opened = self._client(folder)
         self._opened.load_collection("v")
 
-    def search(self, query: FloatArray, effort: int) -> Ids:
+    def search(self, query: FloatArray, effort: int, kind: Modality) -> Ids:
         params = {"metric_type": "IP", "params": {"nprobe": effort}}
         found = self._opened.search("v", data=[query], limit=K, search_params=params)
         return np.array([hit["id"] for hit in found[0]], np.int64)
@@ -259,16 +323,17 @@ class Chroma:
     """chromadb; its search effort is fixed when a collection is made."""
 
     name = "chroma"
+    built = "chroma"
     efforts = geometric(10, 800, 1.3)
 
     def build(self, base: FloatArray, folder: Path) -> None:
         made = self._client(folder).create_collection(
-            "v",
+            "vectors",
             metadata={
                 "hnsw:space": "ip",
                 "hnsw:construction_ef": 200,
                 "hnsw:M": 16,
-                "hnsw:num_threads": 2,
+                "hnsw:num_threads": 1,
                 "hnsw:batch_size": 50_000,
                 "hnsw:sync_threshold": 200_000,
             },
@@ -278,10 +343,10 @@ class Chroma:
             made.add(ids=[str(at + n) for n in range(len(part))], embeddings=part)
 
     def open(self, folder: Path, base: FloatArray) -> None:
-        self._collection = self._client(folder).get_collection("v")
+        self._collection = self._client(folder).get_collection("vectors")
         self._effort = 0
 
-    def search(self, query: FloatArray, effort: int) -> Ids:
+    def search(self, query: FloatArray, effort: int, kind: Modality) -> Ids:
         if effort != self._effort:
             self._collection.modify(configuration={"hnsw": {"ef_search": effort}})
             self._effort = effort
@@ -317,17 +382,17 @@ def exact(base: FloatArray, queries: FloatArray) -> Ids:
     return rows
 
 
-def recall(way: Way, queries: FloatArray, truth: Ids, effort: Any) -> float:
-    found = [way.search(query, effort) for query in queries]
+def recall(way: Way, queries: FloatArray, truth: Ids, effort: Any, kind: Modality) -> float:
+    found = [way.search(query, effort, kind) for query in queries]
     return statistics.mean(len(set(a) & set(b)) / K for a, b in zip(found, truth, strict=True))
 
 
-def tuned(way: Way, queries: FloatArray, truth: Ids) -> Any:
+def tuned(way: Way, queries: FloatArray, truth: Ids, kind: Modality) -> Any:
     """The least effort that reaches the recall wanted, by halving."""
     low, high = 0, len(way.efforts) - 1
     while low < high:
         middle = (low + high) // 2
-        if recall(way, queries, truth, way.efforts[middle]) >= WANTED:
+        if recall(way, queries, truth, way.efforts[middle], kind) >= WANTED:
             high = middle
         else:
             low = middle + 1
@@ -336,8 +401,7 @@ def tuned(way: Way, queries: FloatArray, truth: Ids) -> Any:
 
 def built(way: Way, base: FloatArray, work: Path) -> dict[str, float] | None:
     """Build unless it is there already; CPU seconds and bytes, or None where it cannot be."""
-    name = "ours" if way.name.startswith("ours") else way.name.split()[0]
-    folder = work / name
+    folder = work / way.built
     note = folder / "note.json"
     if not note.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -354,53 +418,80 @@ def built(way: Way, base: FloatArray, work: Path) -> dict[str, float] | None:
     return dict(json.loads(note.read_text()))
 
 
-def compare(ways: list[Way], asked: dict[str, FloatArray], base: FloatArray, work: Path) -> None:
-    kept = [(way, note) for way in ways if (note := built(way, base, work))]
-    opened = []
-    for way, note in kept:
-        try:
-            folder = work / ("ours" if way.name.startswith("ours") else way.name.split()[0])
-            way.open(folder, base)
-            opened.append((way, note))
-        except Exception as error:
-            print(f"{way.name}: left out, {type(error).__name__}: {error}", flush=True)
-    for kind, queries in asked.items():
-        truth = exact(base, queries)
-        half = len(queries) // 2
-        chosen = {}
-        for way, _ in opened:
-            try:
-                chosen[way.name] = tuned(way, queries[:half], truth[:half])
-            except Exception as error:
-                print(f"{way.name}: left out, {type(error).__name__}: {error}", flush=True)
-        running = [(way, note) for way, note in opened if way.name in chosen]
-        timed = interleaved([w for w, _ in running], chosen, queries[half:])
-        first = timed.get("hnswlib", math.nan)
+def opened(ways: list[Way], base: FloatArray, work: Path) -> dict[Way, dict[str, float]]:
+    """Those that can be searched, with what building them took."""
+    kept = {}
+    for way in ways:
+        if note := built(way, base, work):
+            with leaving_out(way):
+                way.open(work / way.built, base)
+                kept[way] = note
+    return kept
+
+
+@contextlib.contextmanager
+def leaving_out(way: Way) -> Iterator[None]:
+    """A peer that fails is said to, and stops nothing."""
+    try:
+        yield
+    except Exception as error:
+        print(f"{way.name}: left out, {type(error).__name__}: {error}", flush=True)
+
+
+def compare(
+    notes: dict[Way, dict[str, float]], base: FloatArray, queries: FloatArray, kind: Modality
+) -> None:
+    """Tune each by the first half of the queries, then time it and its recall by the other."""
+    truth, half, chosen = exact(base, queries), len(queries) // 2, {}
+    for way in notes:
+        with leaving_out(way):
+            chosen[way] = tuned(way, queries[:half], truth[:half], kind)
+    timed = interleaved(chosen, queries[half:], kind)
+    first = next((ms for way, ms in timed.items() if way.name == "hnswlib"), math.nan)
+    print(f"\nasked by {kind}: CPU ms a query, of hnswlib's, recall@{K}, effort, MB, build CPU s")
+    for way, ms in timed.items():
+        got = recall(way, queries[half:], truth[half:], chosen[way], kind)
+        note = notes[way]
         print(
-            f"\nqueries {kind}: CPU ms a query, of hnswlib's, recall@{K}, effort, MB, build CPU s"
+            f"  {way.name:20} {ms:8.2f} {ms / first:7.2f} {got:.3f} {chosen[way]:5} "
+            f"{note['bytes'] / 1e6:6.0f} {note['cpu_s']:6.1f}",
+            flush=True,
         )
-        for way, note in running:
-            got = recall(way, queries[half:], truth[half:], chosen[way.name])
-            print(
-                f"  {way.name:20} {timed[way.name]:8.2f} {timed[way.name] / first:7.2f} {got:.3f} "
-                f"{chosen[way.name]:5} {note['bytes'] / 1e6:6.0f} {note['cpu_s']:6.1f}",
-                flush=True,
-            )
 
 
 def interleaved(
-    ways: list[Way], chosen: dict[str, Any], queries: FloatArray, rounds: int = 5
-) -> dict[str, float]:
+    chosen: dict[Way, Any], queries: FloatArray, kind: Modality, rounds: int = 15
+) -> dict[Way, float]:
     """Median CPU milliseconds a query of blocks of queries, the ways in turn."""
-    spent: dict[str, list[float]] = {way.name: [] for way in ways}
+    spent: dict[Way, list[float]] = {way: [] for way in chosen}
     for number in range(rounds + 1):
         at = number * BLOCK % (len(queries) - BLOCK + 1)
-        for way in ways:
+        for way, effort in chosen.items():
             start = cpu_s()
             for query in queries[at : at + BLOCK]:
-                way.search(query, chosen[way.name])
-            spent[way.name].append((cpu_s() - start) / BLOCK * 1000)
-    return {name: statistics.median(times[1:]) for name, times in spent.items()}
+                way.search(query, effort, kind)
+            spent[way].append((cpu_s() - start) / BLOCK * 1000)
+    return {way: statistics.median(times[1:]) for way, times in spent.items()}
+
+
+def batch(way: Whole, queries: FloatArray, kind: Modality) -> None:
+    """CPU of questions one by one and in blocks, in turn, at what the library was tuned to."""
+    alone, together = [], []
+    for at in range(0, len(queries) - 255, 256):
+        block = queries[at : at + 256]
+        start = cpu_s()
+        for query in block:
+            way.search_all(query[None], kind)
+        middle = cpu_s()
+        way.search_all(block, kind)
+        alone.append((middle - start) / 256 * 1000)
+        together.append((cpu_s() - middle) / 256 * 1000)
+    one, many = statistics.median(alone), statistics.median(together)
+    print(
+        f"asked by {kind}: one by one {one:.2f} ms, in blocks of 256 {many:.2f} ms a query, "
+        f"ratio {one / many:.1f}",
+        flush=True,
+    )
 
 
 def mixed(rows: int) -> None:
@@ -431,7 +522,9 @@ def mixed(rows: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="?", default="peers", choices=["peers", "mixed"])
+    parser.add_argument(
+        "what", nargs="?", default="peers", choices=["peers", "build", "batch", "mixed"]
+    )
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--asked", type=int, default=400, help="queries of each kind")
     parser.add_argument("--base", type=Path, help="float32 (n, d), of length 1")
@@ -446,21 +539,28 @@ def main() -> None:
         return
     if given.base:
         base = np.ascontiguousarray(np.load(given.base), np.float32)
-        files = {"of the same modality": given.queries, "of another": given.cross_queries}
-        asked = {k: np.load(f).astype(np.float32) for k, f in files.items() if f}
+        files = {Modality.IMAGE: given.queries, Modality.TEXT: given.cross_queries}
+        asked = {kind: np.load(f).astype(np.float32) for kind, f in files.items() if f}
     else:
         shape = Shape()
         base = shape.base(given.rows, 7)
         asked = {
-            "of the same modality": shape.base(given.asked, 9),
-            "of another": shape.strangers(given.asked, 7, given.rows),
+            Modality.IMAGE: shape.base(given.asked, 9),
+            Modality.TEXT: shape.strangers(given.asked, 7, given.rows),
         }
     known = {"hnswlib": Hnswlib, "usearch": Usearch, "lancedb": Lancedb, "milvus": Milvus}
     known["chroma"] = Chroma
     ways: list[Way] = [Ours(depth, len(base)) for depth in (20, 40, 100, 200)]
+    askers = asked.get(Modality.TEXT, base)
+    ways += [Whole(factor, len(base), askers[: len(askers) // 2]) for factor in (3, 9)]
     ways += [known[name]() for name in given.peers.split(",") if name]
     with tempfile.TemporaryDirectory() as folder:
-        compare(ways, asked, base, given.work or Path(folder))
+        notes = opened(ways, base, given.work or Path(folder))
+        for kind, queries in asked.items():
+            if given.what == "peers":
+                compare(notes, base, queries, kind)
+            if given.what == "batch":
+                batch(next(way for way in notes if isinstance(way, Whole)), queries, kind)
 
 
 if __name__ == "__main__":

@@ -78,9 +78,14 @@ def database_url(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def memory_budget_bytes(environ: Mapping[str, str] = os.environ) -> int | None:
-    """``SEARCHENGINE_MEMORY_BUDGET``: what the indexes of a collection may take; see ``size``."""
+    """``SEARCHENGINE_MEMORY_BUDGET``: what the indexes of a collection may take; see ``budget``."""
     given = environ.get(_PREFIX + "MEMORY_BUDGET", "")
-    return size(given) if given else None
+    return budget(given) if given else None
+
+
+def budget(text: str) -> int:
+    """Bytes, see ``size``; ``none`` is 0, which is no limit."""
+    return 0 if text.strip().lower() == "none" else size(text)
 
 
 def size(text: str) -> int:

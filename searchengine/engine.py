@@ -17,7 +17,7 @@ from indexer.pieces import Settings
 from indexer.pipeline import Run
 from indexer.plan import plan
 from indexer.scan import Globs, roots
-from searchengine.config import memory_budget_bytes, size
+from searchengine.config import budget, memory_budget_bytes
 from searchengine.encoders import registry
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import (
@@ -31,13 +31,12 @@ from searchengine.media.decode import Wanted
 from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting
 from searchengine.media.sandbox import Sandbox
-from searchengine.query.batch import search_all
 from searchengine.query.calibrate import backgrounds
 from searchengine.query.check import check_encoder, check_query
 from searchengine.query.embed import embed_media
 from searchengine.query.given import BLOCK, Given, given_query, modality_named
 from searchengine.query.parse import Reader, build_query, like_parts, read_parts
-from searchengine.query.search import search
+from searchengine.query.search import search, search_all
 from searchengine.store.change import Change, Update
 from searchengine.store.library import Library
 from searchengine.store.status import status
@@ -78,9 +77,9 @@ class Engine:
     ``starter``. ``sandbox`` decodes the files of queries, and is not closed here; None makes one
     of one process. ``database_url`` is the PostgreSQL that keeps the catalog; empty is SQLite in
     the folder, None what ``SEARCHENGINE_DATABASE_URL`` says. ``memory_budget`` in bytes, or such
-    as "2GiB", is what the indexes of a collection may take when they are made; None is what
-    ``SEARCHENGINE_MEMORY_BUDGET`` says. Nothing is loaded or created until
-    it is needed. Threads may share an engine.
+    as "2GiB", is what the indexes of a collection may take, from its next change on ("none": no
+    limit); None is what ``SEARCHENGINE_MEMORY_BUDGET`` says, or was said before. Nothing is
+    loaded or created until it is needed. Threads may share an engine.
     """
 
     def __init__(
@@ -97,8 +96,8 @@ class Engine:
     ) -> None:
         self._path = Path(library)
         self._database_url = database_url
-        budget = size(memory_budget) if isinstance(memory_budget, str) else memory_budget
-        budget_bytes = memory_budget_bytes() if budget is None else budget
+        given = budget(memory_budget) if isinstance(memory_budget, str) else memory_budget
+        budget_bytes = memory_budget_bytes() if given is None else given
         self._recipe = replace(RECIPE, budget_bytes=budget_bytes)
         self._chosen = encoder
         self._collection_name = collection
@@ -285,7 +284,7 @@ class Engine:
         """An answer for each query that was read before, or its error; all are encoded together."""
         collection, encoder = self.collection(), self.encoder()
         self._check(collection, encoder)
-        return search_all(queries, encoder, self._open(), collection)
+        return iter(search_all(queries, encoder, self._open(), collection) if queries else ())
 
     def embed(self, **part: Given) -> FloatArray:
         """The unit vector float32 (dim,) of one part, such as ``image="x.jpg"``."""

@@ -46,10 +46,11 @@ def _show_status(found: tuple[CollectionStatus, ...]) -> None:
 
 def _show_collection(status: CollectionStatus) -> None:
     collection = status.collection
+    limit = f", at most {size_text(status.budget_bytes)} in memory" if status.budget_bytes else ""
     tell(
         f"{collection.name}: {plural(status.items, 'item')}, {size_text(status.size_bytes)}, "
         f"encoder {collection.encoder} ({collection.dim} numbers a vector), "
-        f"generation {collection.generation}"
+        f"generation {collection.generation}{limit}"
     )
     for root in status.roots:
         tell(f"  from {root}")

@@ -278,8 +278,9 @@ MemoryBudget = Annotated[
     str | None,
     typer.Option(
         metavar="SIZE",
-        help="What the indexes of the collection may take in memory, such as 500MB or 2GiB.",
-        show_default="$SEARCHENGINE_MEMORY_BUDGET, or no limit",
+        help="What the indexes of the collection may take in memory, such as 500MB or 2GiB; none "
+        "is no limit. It is kept.",
+        show_default="$SEARCHENGINE_MEMORY_BUDGET, or as before",
     ),
 ]
 SegmentS = Annotated[

@@ -8,6 +8,7 @@ modality make of them. docs/ranking.md says what was measured.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import weakref
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from searchengine.query.embed import Part, composed, total, unit
+from searchengine.query.embed import Part, composed, length, total, unit
 from searchengine.store.snapshot import Snapshot
 from searchengine.types import Background, FloatArray, Modality
 
@@ -58,12 +59,13 @@ class Aim:
         """The share of the strangers that lie farther, 0 to 1; None where there are none."""
         if self.strangers is None or not len(self.strangers):
             return None
-        return float(np.searchsorted(self._background, similarity) / len(self._background))
+        return bisect.bisect_left(self._background, similarity) / len(self._background)
 
     @functools.cached_property
-    def _background(self) -> FloatArray:
+    def _background(self) -> list[float]:
         assert self.strangers is not None
-        return np.sort(self.strangers @ self.direction)
+        similarities: list[float] = np.sort(self.strangers @ self.direction).tolist()
+        return similarities
 
 
 class Backgrounds:
@@ -158,7 +160,7 @@ class Backgrounds:
         if any(part.modality not in self._known for part in parts):
             return own
         expected = sum(part.weight * self.pair(part.modality, target).mean for part in parts)
-        return float(expected / np.linalg.norm(total(parts)))
+        return float(expected / length(total(parts)))
 
     def _mean(self, modality: Modality) -> FloatArray:
         """Of a target; drawn to the mean of everything where it has few vectors."""
@@ -177,7 +179,7 @@ class Backgrounds:
         if asked in (target, Modality.TEXT) or mean is None:
             return vector
         rest = vector - mean
-        return unit(rest) if np.linalg.norm(rest) > 1e-3 else vector
+        return unit(rest) if length(rest) > 1e-3 else vector
 
 
 def spread_over(count: int) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,20 +45,23 @@ def composed(parts: Sequence[Part]) -> FloatArray:
     Raises EmptyQuery when the parts cancel out.
     """
     added = total(parts)
-    if not np.linalg.norm(added) > 1e-6:
+    if not length(added) > 1e-6:
         raise EmptyQuery("the parts of the query cancel out; change a weight")
     return unit(added)
 
 
 def total(parts: Sequence[Part]) -> FloatArray:
     """float32 (d,): the weighted sum of the parts."""
-    added: FloatArray = np.sum([np.float32(part.weight) * part.vector for part in parts], axis=0)
-    return added
+    return functools.reduce(np.add, [np.float32(part.weight) * part.vector for part in parts])
+
+
+def length(vector: FloatArray) -> float:
+    return math.sqrt(vector @ vector)
 
 
 def unit(vector: FloatArray) -> FloatArray:
     """Of length 1; ``vector`` is not 0."""
-    scaled: FloatArray = (vector / np.linalg.norm(vector)).astype(np.float32)
+    scaled: FloatArray = (vector / np.float32(length(vector))).astype(np.float32, copy=False)
     return scaled
 
 
@@ -88,7 +93,7 @@ def _stored(part: QueryPart, catalog: Catalog, snapshot: Snapshot) -> tuple[Floa
 
 
 def _mean(vectors: FloatArray, what: str) -> FloatArray:
-    mean = vectors.mean(axis=0)
-    if not np.linalg.norm(mean) > 1e-6:
+    mean = vectors[0] if len(vectors) == 1 else vectors.mean(axis=0)
+    if not length(mean) > 1e-6:
         raise EmptyQuery(f"{what} cancel out")
     return unit(mean)

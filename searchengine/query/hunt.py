@@ -1,9 +1,12 @@
-"""Looking for a question's neighbours in every target, deeper where a page needs it."""
+"""Looking for the neighbours of questions in every target, deeper where a page needs it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +28,7 @@ MOST_SEGMENTS = 4
 _NOTHING = np.empty(0, np.int64)
 
 
-def first_depth(query: Query, table: VectorTable, wanted: int) -> int:
+def _first_depth(query: Query, table: VectorTable, wanted: int) -> int:
     """How many segments to begin with: more where several make one item."""
     wanted += len(query.parts)  # an item that asks is no answer
     if query.group_by is GroupBy.NONE:
@@ -34,7 +37,10 @@ def first_depth(query: Query, table: VectorTable, wanted: int) -> int:
 
 
 class Hunt:
-    """The candidates of every target, ``lists``, for at least ``wanted`` hits if there are."""
+    """The candidates of every target, ``lists``, for at least ``wanted`` hits if there are.
+
+    ``look`` finds them, for many hunts at once.
+    """
 
     def __init__(
         self, query: Query, question: Question, snapshot: Snapshot, allowed: Allowed, wanted: int
@@ -42,34 +48,47 @@ class Hunt:
         self._query, self._question = query, question
         self._snapshot, self._allowed = snapshot, allowed
         self._depths = {
-            target: first_depth(query, snapshot.tables[target], wanted) for target in question.aims
+            target: _first_depth(query, snapshot.tables[target], wanted) for target in question.aims
         }
-        self._found = {target: self._look(target) for target in question.aims}
+        self._found: dict[Modality, Candidates] = {}
+        self.pending: tuple[Modality, ...] = tuple(question.aims)
 
     @property
     def lists(self) -> list[Candidates]:
-        return list(self._found.values())
+        return [self._found[target] for target in self._question.aims]
 
     def deepen(self) -> bool:
-        """Look deeper where there is more; False where there is nowhere."""
-        more = [target for target, one in self._found.items() if one.rest > -math.inf]
-        for target in more:
+        """Have deeper looked where there is more; False where there is nowhere."""
+        self.pending = tuple(t for t, one in self._found.items() if one.rest > -math.inf)
+        for target in self.pending:
             self._depths[target] *= DEEPER
-            self._found[target] = self._look(target)
-        return bool(more)
+        return bool(self.pending)
 
-    def _look(self, target: Modality) -> Candidates:
-        return self._all(target) if self._query.mode is Mode.ALL else self._sum(target)
+    def look(self, target: Modality) -> Look:
+        """What is to be looked for in one that is pending."""
+        question, whole, beside = self._question, self._question.whole, None
+        directions = [question.aims[target].direction]
+        if self._query.mode is Mode.ALL:
+            directions = [aim.direction for aim in question.each[target]]
+        elif directions[0] is not whole:
+            beside = whole[None]
+        few = None if self._allowed is None else self._allowed.get(target, _NOTHING)
+        how = target, question.asked, self._depths[target], self._query.exact
+        return Look(np.stack(directions), beside, few, *how)
 
-    def _sum(self, target: Modality) -> Candidates:
+    def take(self, target: Modality, found: Sequence[Neighbors]) -> None:
+        """What was found there: neighbours of each direction."""
+        every = self._query.mode is Mode.ALL
+        self._found[target] = self._all(target, found) if every else self._sum(target, *found)
+
+    def _sum(self, target: Modality, found: Neighbors) -> Candidates:
         """Nearest to the sum of the parts."""
-        aim, whole = self._question.aims[target], self._question.whole
-        raw = None if aim.direction is whole else whole[None]
-        found = self._search(target, aim.direction, raw)
-        cosines = found.similarities if raw is None else found.beside[0]
-        scores, least = aim.scores(found.similarities), self._query.min_score
+        centred = len(found.beside) > 0
+        cosines = found.beside[0] if centred else found.similarities
+        scores = self._question.aims[target].scores(found.similarities)
+        least = self._query.min_score
         over = len(scores) < self._depths[target] or (
-            raw is None and least is not None and cosines[-1] < least
+            not centred and least is not None and cosines[-1] < least
         )
         return Candidates(
             found.ids,
@@ -81,11 +100,10 @@ class Hunt:
             -math.inf if over else float(scores[-1]),
         )
 
-    def _all(self, target: Modality) -> Candidates:
+    def _all(self, target: Modality, found: Sequence[Neighbors]) -> Candidates:
         """Nearest to every part, by the one it matches least: what is in no part's list matches
         that part less than the last of it (Fagin, Lotem and Naor 2003, threshold algorithm)."""
         alone = self._question.each[target]
-        found = [self._search(target, aim.direction) for aim in alone]
         tails = [
             float(aim.scores(one.similarities[-1:])[0])
             for aim, one in zip(alone, found, strict=True)
@@ -105,15 +123,47 @@ class Hunt:
         least = similarities[worst[order], order]
         return Candidates(ids, items, scores[order], similarities[-1, order], least, target, rest)
 
-    def _search(
-        self, target: Modality, direction: FloatArray, beside: FloatArray | None = None
-    ) -> Neighbors:
-        return self._snapshot.tables[target].search(
-            direction,
-            self._depths[target],
-            modality=target,
-            asked=self._question.asked,
-            allowed=None if self._allowed is None else self._allowed.get(target, _NOTHING),
-            exact=self._query.exact,
-            beside=beside,
-        )
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """Neighbours of ``directions`` float32 (n, d) to be found, as ``VectorTable.search`` says."""
+
+    directions: FloatArray
+    beside: FloatArray | None
+    allowed: npt.NDArray[np.int64] | None
+    target: Modality
+    asked: frozenset[Modality]
+    depth: int
+    exact: bool
+
+    @property
+    def manner(self) -> Hashable:
+        """The same for those that can be done in one search."""
+        few = None if self.allowed is None else id(self.allowed)
+        return self.target, self.asked, self.depth, self.exact, few, self.beside is None
+
+
+def look(hunts: Sequence[Hunt], snapshot: Snapshot) -> None:
+    """Find what is pending in all of them, alike ones together."""
+    alike: dict[Hashable, list[tuple[Hunt, Look]]] = defaultdict(list)
+    for hunt in hunts:
+        for one in map(hunt.look, hunt.pending):
+            alike[one.manner].append((hunt, one))
+    for several in alike.values():
+        found = iter(_search([one for _, one in several], snapshot))
+        for hunt, one in several:
+            hunt.take(one.target, list(islice(found, len(one.directions))))
+
+
+def _search(looks: Sequence[Look], snapshot: Snapshot) -> list[Neighbors]:
+    first = looks[0]
+    others = [one.beside for one in looks if one.beside is not None]
+    return snapshot.tables[first.target].search(
+        np.concatenate([one.directions for one in looks]),
+        first.depth,
+        modality=first.target,
+        asked=first.asked,
+        allowed=first.allowed,
+        exact=first.exact,
+        beside=np.concatenate(others) if others else None,
+    )

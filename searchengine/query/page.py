@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from searchengine.query.explain import explain
 from searchengine.query.hunt import Allowed
 from searchengine.query.merge import Ranked
 from searchengine.query.question import Question
 from searchengine.store.catalog import Catalog
+from searchengine.store.nouns import Found
 from searchengine.store.snapshot import Snapshot
 from searchengine.types import Hit, Query
 
@@ -17,18 +18,18 @@ def page(
     query: Query,
     question: Question,
     ranked: Sequence[Ranked],
+    found: Mapping[int, Found],
     catalog: Catalog,
     snapshot: Snapshot,
     allowed: Allowed,
 ) -> tuple[Hit, ...]:
-    """Its hits; what was deleted since the generation was pinned is passed over."""
-    while True:
+    """Its hits, of which most are ``found`` already; what was deleted since the generation was
+    pinned is passed over."""
+    shown = ranked[query.offset : query.offset + query.k]
+    while lost := {hit.id for hit in shown} - found.keys():
+        ranked = [hit for hit in ranked if hit.id not in lost]
         shown = ranked[query.offset : query.offset + query.k]
         found = catalog.hydrate([hit.id for hit in shown])
-        if len(found) == len(shown):
-            break
-        lost = {hit.id for hit in shown} - found.keys()
-        ranked = [hit for hit in ranked if hit.id not in lost]
     why = explain(query, question, shown, snapshot, allowed) if query.explain else {}
     return tuple(
         Hit(

@@ -1,19 +1,20 @@
-"""The read path, from a query to its hits. Each stage is one call; read it top to bottom."""
+"""The read path, from queries to their hits. Each stage is one call; read it top to bottom."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from searchengine.encoders.encoder import Encoder
+from searchengine.errors import SearchEngineError
+from searchengine.query.ahead import Ahead
 from searchengine.query.check import check_encoder, check_query
 from searchengine.query.clock import Clock
 from searchengine.query.embed import embed_parts
-from searchengine.query.explain import is_relevant
-from searchengine.query.hunt import Hunt
-from searchengine.query.hybrid import worded
-from searchengine.query.order import Order, wanted
-from searchengine.query.page import page
-from searchengine.query.question import pose
-from searchengine.query.reason import why_nothing
+from searchengine.query.hunt import look
+from searchengine.query.inquiry import Inquiry
+from searchengine.store.catalog import Catalog
 from searchengine.store.library import Library
+from searchengine.store.snapshot import Snapshot
 from searchengine.types import Collection, Query, SearchResult
 
 
@@ -25,30 +26,49 @@ def search(
     Raises QueryError for what cannot be asked, EncoderMismatch when the collection is of
     another encoder, NothingPublished when it is empty.
     """
-    check_query(query)
+    (answer,) = search_all([query], encoder, library, collection)
+    if isinstance(answer, SearchEngineError):
+        raise answer
+    return answer
+
+
+def search_all(
+    queries: Sequence[Query], encoder: Encoder, library: Library, collection: Collection
+) -> list[SearchResult | SearchEngineError]:
+    """Answer queries together, each with its result or the error it ended in, in order.
+
+    ``seconds`` of each is its share. Raises EncoderMismatch, NothingPublished.
+    """
     check_encoder(encoder, collection)
     catalog, clock = library.catalog, Clock()
     with clock("open"):
         snapshot = library.snapshot(collection)
     with clock("encode"):
-        parts = embed_parts(query.parts, encoder, catalog, snapshot)
-    with clock("filter"):
-        allowed = catalog.allowed(collection, query.where) if query.where else None
-    with clock("pose"):
-        question = pose(query, parts, snapshot, encoder.centers)
-        order = Order(query, snapshot, catalog, encoder.centers)
-    with clock("words"):
-        said = worded(query, question, catalog, snapshot, allowed) if query.hybrid else []
-    with clock("search"):
-        hunt = Hunt(query, question, snapshot, allowed, wanted(query))
-    while True:
-        with clock("merge"):
-            ranked = order.of(hunt.lists, said)
-        with clock("hydrate"):
-            hits = page(query, question, ranked, catalog, snapshot, allowed)
+        encoder = encoder if len(queries) == 1 else Ahead(encoder, queries)
+    begun = [_begun(query, encoder, catalog, snapshot, clock) for query in queries]
+    waiting = [one for one in begun if isinstance(one, Inquiry)]
+    while waiting:
         with clock("search"):
-            if order.settled(ranked, hits) or not hunt.deepen():
-                break
-    relevant = is_relevant(query, order.best, snapshot, allowed)
-    reason = None if hits else why_nothing(query, ranked, snapshot, allowed, catalog)
-    return SearchResult(hits, snapshot.generation, clock.seconds, relevant=relevant, reason=reason)
+            look([one.hunt for one in waiting], snapshot)
+        with clock("merge"):
+            for one in waiting:
+                one.rank()
+        with clock("hydrate"):
+            found = catalog.hydrate([segment for one in waiting for segment in one.shown])
+            for one in waiting:
+                one.turn(found)
+        waiting = [one for one in waiting if one.unsettled()]
+    seconds = {stage: spent / len(queries) for stage, spent in clock.seconds.items()}
+    return [one.result(seconds) if isinstance(one, Inquiry) else one for one in begun]
+
+
+def _begun(
+    query: Query, encoder: Encoder, catalog: Catalog, snapshot: Snapshot, clock: Clock
+) -> Inquiry | SearchEngineError:
+    try:
+        check_query(query)
+        with clock("encode"):
+            parts = embed_parts(query.parts, encoder, catalog, snapshot)
+        return Inquiry(query, parts, encoder, catalog, snapshot, clock)
+    except SearchEngineError as error:
+        return error

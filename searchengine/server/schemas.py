@@ -148,7 +148,7 @@ class ShareOut(Document):
 
 class CollectionOut(Document):
     """A collection at a glance. ``identity`` is its encoder's weights and preprocessing,
-    ``options`` how its pictures are read."""
+    ``options`` how its pictures are read, ``budget_bytes`` what its indexes may take in memory."""
 
     id: int
     name: str
@@ -161,6 +161,7 @@ class CollectionOut(Document):
     modalities: dict[Modality, ShareOut]
     roots: list[str]
     size_bytes: int
+    budget_bytes: int | None
 
 
 class DeletedOut(Document):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from searchengine.store.build import INDEX, SHARD
 from searchengine.store.catalog import Manifest
@@ -16,9 +17,12 @@ def fitted(
     """The recipe for a collection with so many vectors ``added``, and the modalities whose
     indexes must be made anew by it: all of them, where they take more than the budget as they are.
 
-    Raises BudgetTooSmall.
+    The budget is the recipe's, or else the one that is kept with the collection. Raises
+    BudgetTooSmall.
     """
-    if recipe.budget_bytes is None:
+    budget = manifest.budget_bytes if recipe.budget_bytes is None else recipe.budget_bytes
+    recipe = replace(recipe, budget_bytes=budget)
+    if not budget:
         return recipe, set()
     counts = dict(added)
     for row in manifest.files:
@@ -37,4 +41,4 @@ def fitted(
             taken += index.size_bytes + recipe.exact_bytes(dim, beside)
         else:
             taken += recipe.most_bytes(dim, count)
-    return recipe, set(indexes) if taken > (recipe.budget_bytes or 0) else set()
+    return recipe, set(indexes) if taken > budget else set()

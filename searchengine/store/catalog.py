@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from searchengine.errors import CollectionNotFound
 from searchengine.store.conditions import compile_condition
-from searchengine.store.connect import Readers, snapshots
+from searchengine.store.connect import Prepared, Readers, snapshots
 from searchengine.store.nouns import (
     COLLECTION_COLUMNS,
     ITEM_COLUMNS,
@@ -53,6 +54,9 @@ FACETS, FACET_VALUES, FACET_LENGTH = 20, 200, 60
 #: Values bound in one statement; SQLite allows 32,766.
 CHUNK = 10_000
 
+#: Segments that are read with their items in one statement: a power of 2.
+HYDRATED = 1_024
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -70,14 +74,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The files and tombstones of one generation of a collection, read in one transaction."""
+    """The files and tombstones of one generation of a collection, read in one transaction, and
+    what its indexes may take in memory (None: no limit)."""
 
     generation: int
     files: tuple[FileRow, ...]
     tombstones: dict[Modality, IdArray]
+    budget_bytes: int | None
 
 
-_GENERATION = select(CollectionRow.generation).where(CollectionRow.id == bindparam("id"))
+_GENERATION = Prepared(select(CollectionRow.generation).where(CollectionRow.id == bindparam("id")))
 
 _COLLECTIONS = select(*COLLECTION_COLUMNS).order_by(CollectionRow.name)
 
@@ -85,11 +91,16 @@ _PASSAGES = select(PassageRow.segment_id, PassageRow.passage).where(
     PassageRow.segment_id.in_(bindparam("ids", expanding=True))
 )
 
-_HYDRATE = (
-    select(*SEGMENT_COLUMNS, *ITEM_COLUMNS)
-    .join(ItemRow, ItemRow.id == SegmentRow.item_id)
-    .where(SegmentRow.id.in_(bindparam("ids", expanding=True)))
-)
+
+@functools.cache
+def _hydrate(count: int) -> Prepared:
+    """So many segments with their items, by ``id0``, ``id1`` and so on."""
+    ids: list[Any] = [bindparam(f"id{n}") for n in range(count)]
+    return Prepared(
+        select(*SEGMENT_COLUMNS, *ITEM_COLUMNS)
+        .join(ItemRow, ItemRow.id == SegmentRow.item_id)
+        .where(SegmentRow.id.in_(ids))
+    )
 
 
 class Catalog:
@@ -123,10 +134,10 @@ class Catalog:
 
     def generation(self, collection: Collection) -> int:
         """The newest generation; raises CollectionNotFound when it was dropped."""
-        generation = self._readers.get().scalar(_GENERATION, {"id": collection.id})
-        if generation is None:
+        rows = self._readers.rows(_GENERATION, {"id": collection.id})
+        if not rows:
             raise CollectionNotFound(f"collection {collection.name!r} has been dropped")
-        return int(generation)
+        return int(rows[0][0])
 
     def manifest(self, collection: Collection) -> Manifest:
         with Session(self._engine) as session:
@@ -142,7 +153,7 @@ class Catalog:
                 .order_by(TombstoneRow.segment_id)
             ).all()
             session.expunge_all()
-        return Manifest(row.generation, tuple(files), _by_modality(dead))
+        return Manifest(row.generation, tuple(files), _by_modality(dead), row.budget_bytes)
 
     # -- items
 
@@ -308,10 +319,12 @@ class Catalog:
     def hydrate(self, segment_ids: Sequence[int]) -> dict[int, Found]:
         """Segments with their items, by segment id; those deleted meanwhile are left out."""
         found: dict[int, Found] = {}
-        for start in range(0, len(segment_ids), CHUNK):
-            chosen = {"ids": segment_ids[start : start + CHUNK]}
-            for row in self._readers.get().execute(_HYDRATE, chosen).all():
-                found[row[0]] = Found(row)
+        for start in range(0, len(segment_ids), HYDRATED):
+            chosen = segment_ids[start : start + HYDRATED]
+            size = 1 << (len(chosen) - 1).bit_length()  # few statements; an id may come twice
+            padded = [*chosen, *[chosen[0]] * (size - len(chosen))]
+            values = {f"id{n}": one for n, one in enumerate(padded)}
+            found.update((row[0], Found(row)) for row in self._readers.rows(_hydrate(size), values))
         return found
 
     def item_of(self, segment_ids: Sequence[int]) -> dict[int, int]:

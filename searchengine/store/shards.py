@@ -64,8 +64,8 @@ class Shard:
                 shape, _, dtype = np.lib.format.read_array_header_1_0(file)
                 if shape != (len(self.ids), dim) or dtype != np.float16:
                     raise ValueError(f"{dtype} {shape} instead of float16 {len(self.ids), dim}")
-                self.vectors: HalfArray = np.memmap(
-                    file, np.float16, mode="r", offset=file.tell(), shape=shape
+                self.vectors: HalfArray = np.asarray(  # a memmap makes every slice a memmap
+                    np.memmap(file, np.float16, mode="r", offset=file.tell(), shape=shape)
                 )
         except FileNotFoundError:
             raise
@@ -112,16 +112,21 @@ class Shards:
 
     def gather(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
         """Keys of those of ``ids`` that are here, as ``keys`` has them, and float32 vectors."""
+        keys, halves = self.halves(ids)
+        return keys, halves.astype(np.float32)
+
+    def halves(self, ids: IdArray) -> tuple[IdArray, HalfArray]:
+        """As ``gather``, the vectors as they are stored."""
         found = list(self._find(ids))
         if not found:
-            return np.empty((2, 0), np.int64), np.empty((0, 0), np.float32)
+            return np.empty((2, 0), np.int64), np.empty((0, 0), np.float16)
         keys = [shard.keys[:, rows] for shard, rows in found]
         vectors = [shard.vectors[rows] for shard, rows in found]
-        return np.concatenate(keys, axis=1), np.concatenate(vectors).astype(np.float32)
+        return np.concatenate(keys, axis=1), np.concatenate(vectors)
 
     def _find(self, ids: IdArray) -> Iterator[tuple[Shard, IdArray]]:
-        """Shards with the rows in them of ``ids``, in ascending order of id."""
-        ids = np.unique(ids)
+        """Shards with the rows in them of ``ids``, of which none is there twice, ascending."""
+        ids = np.sort(ids)
         bounds = np.searchsorted(ids, self._first)
         for shard, start, end in zip(self._shards, bounds, [*bounds[1:], len(ids)], strict=True):
             if start < end:

@@ -22,9 +22,8 @@ from searchengine.store.shards import Shard, Shards, without
 from searchengine.store.tables import FileRow
 from searchengine.store.vectors.faiss import (
     Parameters,
-    candidates,
+    cosines,
     describe,
-    flat_candidates,
     flat_index,
     flat_nearest,
     nearest_by_codes,
@@ -45,9 +44,6 @@ ATTEMPTS = 10
 #: take a thousand seeks.
 BACKGROUND, RUN = 1_024, 16
 
-#: Queries whose candidates are kept for when they are asked.
-AHEAD = 1_024
-
 
 class Snapshot:
     """Searches one generation. Threads may share it."""
@@ -59,7 +55,7 @@ class Snapshot:
         self.generation = generation
         self.tables = tables
 
-    @property
+    @functools.cached_property
     def modalities(self) -> tuple[Modality, ...]:
         """Modalities that have something to find."""
         return tuple(m for m in Modality if m in self.tables and self.tables[m].live > 0)
@@ -155,7 +151,6 @@ class VectorTable:
         self._top_id = max((row.last_id for row in rows), default=0)
         self.points = {Modality(p.asked): p for p in (index_row.points if index_row else ())}
         self._unfiltered: dict[Effort, Parameters] = {}
-        self._ahead: dict[tuple[bytes, Effort], tuple[int, IdArray]] = {}
 
     @property
     def delta(self) -> int:
@@ -199,7 +194,7 @@ class VectorTable:
 
     def search(
         self,
-        query: FloatArray,
+        queries: FloatArray,
         count: int,
         *,
         modality: Modality,
@@ -207,53 +202,35 @@ class VectorTable:
         allowed: IdArray | None = None,
         exact: bool = False,
         beside: FloatArray | None = None,
-    ) -> Neighbors:
-        """The ``count`` nearest to ``query`` float32 (d,) of length 1, by exact cosine.
+    ) -> list[Neighbors]:
+        """The ``count`` nearest to each of ``queries`` float32 (b, d) of length 1, by exact cosine.
 
-        ``modality`` is that of this table, ``asked`` those of the query's parts. ``allowed``
+        ``modality`` is that of this table, ``asked`` those of the queries' parts. ``allowed``
         (ascending) restricts the answers; ``exact`` compares every vector. Those found are also
-        compared with each of ``beside`` float32 (p, d).
+        compared with the query's row of ``beside`` float32 (b, d).
         """
         if exact or (allowed is not None and len(allowed) <= self._recipe.exact_allowed):
-            ids = self._scan(query, count, allowed)
+            near = [self._scan(query, count, allowed) for query in queries]
         else:
-            ids = self._candidates(query, count, self.effort(asked, modality), allowed)
+            near = self._candidates(queries, count, self.effort(asked, modality), allowed)
             there = self.live if allowed is None else len(allowed)
-            if len(ids) < min(count, there):  # the lists probed hold too few that are allowed
-                ids = self._scan(query, count, allowed)
-        directions = query[None] if beside is None else np.concatenate([query[None], beside])
+            near = [  # the lists probed may hold too few that are allowed
+                ids if len(ids) >= min(count, there) else self._scan(query, count, allowed)
+                for query, ids in zip(queries, near, strict=True)
+            ]
+        directions = queries[:, None] if beside is None else np.stack([queries, beside], axis=1)
+        return [
+            self._ranked(ids, of, count, modality) for ids, of in zip(near, directions, strict=True)
+        ]
+
+    def _ranked(
+        self, ids: IdArray, directions: FloatArray, count: int, modality: Modality
+    ) -> Neighbors:
+        """The ``count`` of ``ids`` nearest to the first of ``directions`` (p, d)."""
         keys, similarities = self.compare(ids, directions)
         order = np.argsort(-similarities[0], kind="stable")[:count]  # equal ones by ascending id
         ids, items = keys[:, order]
-        first, *others = similarities[:, order]
-        rest = np.stack(others) if others else np.empty((0, len(ids)), np.float32)
-        return Neighbors(ids, items, first, modality, rest)
-
-    def look_ahead(
-        self, queries: FloatArray, count: int, modality: Modality, asked: Iterable[Modality]
-    ) -> None:
-        """Find the candidates of many ``queries`` float32 (b, d) at once; ``search`` takes them.
-
-        About 1,000 queries are remembered.
-        """
-        effort = self.effort(asked, modality)
-        if self._on_device is not None:
-            self._remember(queries, effort, count, self._on_device.nearest(queries, count))
-            return
-        found = [np.broadcast_to(self._delta_ids, (len(queries), self.delta))]
-        if self.delta:
-            found = [flat_nearest(self._delta, self._delta_ids, queries, count)]
-        if self.index is not None:
-            depth, how = count * effort.rerank_factor, self._parameters(effort, None)
-            found.append(nearest_by_codes(self.index, queries, depth, how))
-        self._remember(queries, effort, count, np.concatenate(found, axis=1))
-
-    def _remember(self, queries: FloatArray, effort: Effort, count: int, ids: IdArray) -> None:
-        kept = self._ahead if len(self._ahead) < AHEAD else {}
-        self._ahead = kept | {
-            (query.tobytes(), effort): (count, row[row >= 0])
-            for query, row in zip(queries, ids, strict=True)
-        }
+        return Neighbors(ids, items, similarities[0, order], modality, similarities[1:, order])
 
     def effort(self, asked: Iterable[Modality], modality: Modality) -> Effort:
         """What a query of those modalities spends here: as tuned, the most that any needs.
@@ -288,14 +265,12 @@ class VectorTable:
     def compare(self, ids: IdArray, directions: FloatArray) -> tuple[IdArray, FloatArray]:
         """Keys (2, n) of those of ``ids`` that are alive, and their cosines (p, n) with each of
         ``directions`` float32 (p, d), by ascending id."""
-        keys, vectors = self._gather(ids)
-        if not len(vectors):
-            return keys, np.empty((len(directions), 0), np.float32)
-        return keys, directions @ vectors.T
+        keys, vectors = self.shards.halves(self._living(ids))
+        return keys, cosines(vectors, directions)
 
     def vectors(self, ids: IdArray) -> FloatArray:
         """Stored vectors float32 (n, d) of those ``ids`` that are here and alive, ascending."""
-        return self._gather(ids)[1]
+        return self.shards.gather(self._living(ids))[1]
 
     def alive(self) -> Iterator[tuple[IdArray, FloatArray]]:
         """Every vector that is not deleted, a block at a time."""
@@ -303,22 +278,20 @@ class VectorTable:
             yield ids, vectors.astype(np.float32)
 
     def _candidates(
-        self, query: FloatArray, count: int, effort: Effort, allowed: IdArray | None
-    ) -> IdArray:
-        if self._ahead and allowed is None:
-            depth, ids = self._ahead.get((query.tobytes(), effort), (0, self._delta_ids))
-            if depth >= count:
-                return ids
+        self, queries: FloatArray, count: int, effort: Effort, allowed: IdArray | None
+    ) -> list[IdArray]:
+        """Ids that may be among the ``count`` nearest to each query, unordered."""
+        found = [np.empty((len(queries), 0), np.int64)]
         if self._on_device is not None:
-            near: IdArray = self._on_device.nearest(query[None], count, allowed)[0]
-            return near[near >= 0]
-        found = [self._delta_ids]
-        if self.delta:
-            found = [flat_candidates(self._delta, self._delta_ids, query, count, allowed)]
-        if self.index is not None:
-            how = self._parameters(effort, allowed)
-            found.append(candidates(self.index, query, count * effort.rerank_factor, how))
-        return np.concatenate(found)
+            found = [self._on_device.nearest(queries, count, allowed)]
+        else:
+            if self.delta:
+                flat = self._delta, self._delta_ids
+                found.append(flat_nearest(*flat, queries, count, allowed))
+            if self.index is not None:
+                depth, how = count * effort.rerank_factor, self._parameters(effort, allowed)
+                found.append(nearest_by_codes(self.index, queries, depth, how))
+        return [row[row >= 0] for row in np.concatenate(found, axis=1)]
 
     def _parameters(self, effort: Effort, allowed: IdArray | None) -> Parameters:
         """Made once for each effort, unless something is filtered."""
@@ -331,8 +304,8 @@ class VectorTable:
             self._unfiltered[effort] = how
         return self._unfiltered[effort]
 
-    def _gather(self, ids: IdArray) -> tuple[IdArray, FloatArray]:
-        return self.shards.gather(ids if not len(self._dead) else np.setdiff1d(ids, self._dead))
+    def _living(self, ids: IdArray) -> IdArray:
+        return ids if not len(self._dead) else np.setdiff1d(ids, self._dead)
 
     def _scan(self, query: FloatArray, count: int, allowed: IdArray | None) -> IdArray:
         """Ids of the ``count`` nearest of all; all that are allowed when they are few."""
@@ -344,7 +317,7 @@ class VectorTable:
                 keep = np.isin(block_ids, allowed, assume_unique=True)
                 block_ids, block = block_ids[keep], block[keep]
             ids = np.concatenate([ids, block_ids])
-            similarities = np.concatenate([similarities, block.astype(np.float32) @ query])
+            similarities = np.concatenate([similarities, cosines(block, query[None])[0]])
             best = np.argsort(-similarities, kind="stable")[:count]
             ids, similarities = ids[best], similarities[best]
         return ids

@@ -27,6 +27,7 @@ def _collection(library: Library, collection: Collection) -> CollectionStatus:
         indexes=indexes,
         roots=library.catalog.roots(collection),
         size_bytes=sum(index.size_bytes for index in indexes),
+        budget_bytes=library.catalog.manifest(collection).budget_bytes,
     )
 
 

@@ -37,6 +37,8 @@ class LibraryRow(Base):
 
 
 class CollectionRow(Base):
+    """``budget_bytes`` is what its indexes may take in memory; NULL is no limit."""
+
     __tablename__ = "collections"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy's own idiom
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -46,6 +48,7 @@ class CollectionRow(Base):
     options: Mapped[str] = mapped_column(Text)
     dim: Mapped[int]
     generation: Mapped[int]
+    budget_bytes: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class RootRow(Base):

@@ -265,6 +265,8 @@ class Writer:
                     _exchange(session, draft)
                 row = session.get_one(CollectionRow, collection.id)
                 row.generation += 1
+                if self._recipe.budget_bytes is not None:
+                    row.budget_bytes = self._recipe.budget_bytes or None
                 generation = row.generation
                 numbers.write(session)
         except BaseException:

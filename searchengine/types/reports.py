@@ -97,10 +97,11 @@ class IndexStatus:
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:
-    """A collection at a glance."""
+    """A collection at a glance. ``budget_bytes`` is what its indexes may take in memory."""
 
     collection: Collection
     items: int
     indexes: tuple[IndexStatus, ...]
     roots: tuple[str, ...]
     size_bytes: int
+    budget_bytes: int | None = None

@@ -110,9 +110,8 @@ def test_an_index_of_lists_answers_a_block_as_it_answers_one(tmp_path: Path) -> 
         assert table.index is not None and table.delta == 30 and table.dead == 3
         how: dict[str, Any] = {"modality": Modality.IMAGE, "asked": [Modality.IMAGE]}
         queries = unit(40, seed=9)
-        alone = [table.search(query, 10, **how).ids.tolist() for query in queries]
-        table.look_ahead(queries, 10, Modality.IMAGE, [Modality.IMAGE])
-        assert [table.search(query, 10, **how).ids.tolist() for query in queries] == alone
+        alone = [table.search(query[None], 10, **how)[0].ids.tolist() for query in queries]
+        assert [found.ids.tolist() for found in table.search(queries, 10, **how)] == alone
 
 
 def test_the_command_writes_a_line_for_every_line(tmp_path: Path, media: Path) -> None:

@@ -73,6 +73,11 @@ def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
         size(text)
 
 
+def test_no_limit_on_memory_can_be_said() -> None:
+    assert memory_budget_bytes({"SEARCHENGINE_MEMORY_BUDGET": "None"}) == 0
+    assert memory_budget_bytes({}) is None
+
+
 def test_there_is_no_limit_to_memory_unless_one_is_set() -> None:
     assert (
         memory_budget_bytes({}) is memory_budget_bytes({"SEARCHENGINE_MEMORY_BUDGET": ""}) is None

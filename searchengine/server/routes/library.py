@@ -130,6 +130,7 @@ def _document(found: CollectionStatus) -> dict[str, Any]:
         "modalities": {one.modality: _share(one) for one in found.indexes},
         "roots": found.roots,
         "size_bytes": found.size_bytes,
+        "budget_bytes": found.budget_bytes,
     }
 
 

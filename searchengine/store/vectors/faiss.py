@@ -72,13 +72,6 @@ class Parameters:
         )
 
 
-def candidates(index: Any, query: FloatArray, count: int, how: Parameters) -> IdArray:
-    """Ids of about the ``count`` nearest vectors to ``query`` (d,), by their codes, unordered."""
-    _, ids = index.search(query[None, :], count, params=how.value)
-    found: IdArray = ids[0][ids[0] >= 0]
-    return found
-
-
 def nearest_by_codes(index: Any, queries: FloatArray, count: int, how: Parameters) -> IdArray:
     """Ids int64 (q, count) by their codes, nearest first; -1 where there are fewer."""
     _, ids = index.search(np.ascontiguousarray(queries), count, params=how.value)
@@ -100,25 +93,36 @@ def flat_index(
     return np.concatenate(kept), index
 
 
-def flat_candidates(
-    index: Any, ids: IdArray, query: FloatArray, count: int, allowed: IdArray | None
+def flat_nearest(
+    index: Any, ids: IdArray, queries: FloatArray, count: int, allowed: IdArray | None = None
 ) -> IdArray:
-    """Ids of the ``count`` nearest in a flat index whose positions are ``ids``."""
+    """Ids (q, n) of the ``count`` nearest to each query in a flat index whose positions are
+    ``ids``, nearest first; -1 where there are fewer."""
     how = None
     if allowed is not None:
-        rows = np.flatnonzero(np.isin(ids, allowed, assume_unique=True))
-        selector, _bits = bitmap_selector(rows, len(ids))
+        kept = np.flatnonzero(np.isin(ids, allowed, assume_unique=True))
+        selector, _bits = bitmap_selector(kept, len(ids))
         how = faiss.SearchParameters(sel=selector)
-    _, rows = index.search(query[None, :], min(count, len(ids)), params=how)
-    found: IdArray = ids[rows[0][rows[0] >= 0]]
-    return found
+    _, rows = index.search(np.ascontiguousarray(queries), min(count, len(ids)), params=how)
+    return np.where(rows >= 0, ids[rows], -1)
 
 
-def flat_nearest(index: Any, ids: IdArray, queries: FloatArray, count: int) -> IdArray:
-    """Ids (q, n) of the ``count`` nearest to each query in a flat index, as above."""
-    _, rows = index.search(np.ascontiguousarray(queries), min(count, len(ids)))
-    found: IdArray = ids[rows]
-    return found
+def cosines(vectors: npt.NDArray[np.float16], directions: FloatArray) -> FloatArray:
+    """Of each of ``directions`` float32 (p, d) with each of ``vectors`` (n, d), both of length 1:
+    float32 (p, n).
+
+    NumPy makes single precision of half a number at a time; this is five times as fast.
+    """
+    if not len(vectors):
+        return np.empty((len(directions), 0), np.float32)
+    index = faiss.IndexScalarQuantizer(
+        directions.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    )
+    index.add_sa_codes(np.ascontiguousarray(vectors).view(np.uint8))
+    found, rows = index.search(np.ascontiguousarray(directions), len(vectors))
+    products: FloatArray = np.empty_like(found)
+    products[np.arange(len(found))[:, None], rows] = found
+    return products
 
 
 def describe(index: Any) -> str:

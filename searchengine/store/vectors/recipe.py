@@ -53,7 +53,7 @@ class Recipe:
     ``code_dims``: dimensions that share a code of 4 bits. 2 had the best time at 0.95 recall of
     the codes measured; ``coarser`` ones take a half and a quarter of its memory and need more
     reranking, which tuning finds. They are taken where ``budget_bytes``, for all vectors of a
-    collection, asks for them; None is no limit.
+    collection, asks for them; 0 is no limit, None what is kept with the collection.
     """
 
     exact_below: int = 20_000
@@ -118,7 +118,7 @@ class Recipe:
 
         Raises BudgetTooSmall.
         """
-        if self.budget_bytes is None:
+        if not self.budget_bytes:
             return self
         each = [replace(self, code_dims=dims) for dims in (self.code_dims, *self.coarser)]
         each = [recipe for recipe in each if dim % recipe.code_dims == 0] or [self]

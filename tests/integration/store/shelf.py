@@ -83,5 +83,5 @@ def nearest(
     **how: object,
 ) -> list[int]:
     table = library.snapshot(collection).tables[modality]
-    found = table.search(query, count, modality=modality, asked=[modality], **how)  # type: ignore[arg-type]
+    (found,) = table.search(query[None], count, modality=modality, asked=[modality], **how)  # type: ignore[arg-type]
     return found.ids.tolist()

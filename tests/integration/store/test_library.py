@@ -134,7 +134,7 @@ def test_a_reader_keeps_its_generation_while_the_writer_replaces_every_file(
         with library.writer() as writer:
             writer.commit(collection, Change(removed=list(range(1, 400))))
             writer.compact(collection)
-        found = pinned.search(vectors[5], 1, modality=Modality.IMAGE, asked=[Modality.IMAGE])
+        (found,) = pinned.search(vectors[5:6], 1, modality=Modality.IMAGE, asked=[Modality.IMAGE])
         assert found.ids.tolist() == [6]
         assert 6 not in nearest(library, collection, vectors[5])
 

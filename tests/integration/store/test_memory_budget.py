@@ -53,7 +53,8 @@ def recall(library: Library, collection: Collection) -> float:
 
     def ids(query: FloatArray, exact: bool) -> set[int]:
         image = Modality.IMAGE
-        return set(table.search(query, 10, modality=image, asked=[image], exact=exact).ids.tolist())
+        (found,) = table.search(query[None], 10, modality=image, asked=[image], exact=exact)
+        return set(found.ids.tolist())
 
     asked = clustered(50, seed=99)
     return float(np.mean([len(ids(q, False) & ids(q, True)) / 10 for q in asked]))
@@ -98,6 +99,25 @@ def test_a_budget_given_later_holds_also_for_a_modality_that_is_not_added_to(
         add(library, collection, additions(clustered(250, 2), "i"))
         assert methods(library) == {Modality.AUDIO: "PQ16x4fs", Modality.IMAGE: "exact"}
         assert memory(library) <= budget
+
+
+def test_a_budget_is_kept_with_the_collection_until_another_or_none_is_given(
+    tmp_path: Path,
+) -> None:
+    budget = needed(replace(SMALL, code_dims=4), 2_010)
+    for given, codes, kept in (
+        (budget, "PQ32x4fs", budget),
+        (None, "PQ32x4fs", budget),
+        (0, "PQ64x4fs", None),
+        (None, "PQ64x4fs", None),
+    ):
+        with limited(tmp_path, given) as (library, collection):
+            count = 1 if library.catalog.item_count(collection) else 2_000
+            add(library, collection, additions(clustered(count, 1), f"{given}{codes}"))
+            with library.writer() as writer:
+                writer.rebuild(collection)
+            assert methods(library) == {Modality.IMAGE: codes}
+            assert status(library)[0].budget_bytes == kept
 
 
 def test_a_budget_too_small_for_the_coarsest_is_an_error_that_loses_nothing(tmp_path: Path) -> None:

@@ -34,13 +34,13 @@ def test_a_scan_finds_exactly_what_an_exact_search_finds(tmp_path: Path) -> None
         assert table.method == "exact, on cpu"
         assert table.how([Modality.TEXT], Modality.IMAGE, None, exact=False) == "exact, on cpu"
         for query in queries:
-            exact = nearest(scanned, collection, query, exact=True)
-            assert nearest(scanned, collection, query) == exact
+            whole = nearest(scanned, collection, query, exact=True)
+            assert nearest(scanned, collection, query) == whole
             allowed = nearest(scanned, collection, query, exact=True, allowed=few)
             assert nearest(scanned, collection, query, allowed=few) == allowed
-        table.look_ahead(queries, 10, Modality.IMAGE, [Modality.IMAGE])
-        found = [nearest(scanned, collection, query) for query in queries]
-        assert found == [nearest(scanned, collection, q, exact=True) for q in queries]
+        together = table.search(queries, 10, modality=Modality.IMAGE, asked=[Modality.IMAGE])
+        exact = [nearest(scanned, collection, query, exact=True) for query in queries]
+        assert [found.ids.tolist() for found in together] == exact
 
 
 def test_a_device_that_is_not_there_is_told_of_and_the_processor_searches(

@@ -49,7 +49,9 @@ def table(library: Library, collection: Collection) -> VectorTable:
 
 def recall(images: VectorTable, queries: FloatArray, asked: Modality) -> float:
     def ids(query: FloatArray, exact: bool) -> set[int]:
-        found = images.search(query, 10, modality=Modality.IMAGE, asked=[asked], exact=exact)
+        (found,) = images.search(
+            query[None], 10, modality=Modality.IMAGE, asked=[asked], exact=exact
+        )
         return set(found.ids.tolist())
 
     return float(np.mean([len(ids(q, False) & ids(q, True)) / 10 for q in queries]))
