@@ -3,6 +3,7 @@
     python scripts/bench_search.py --work /tmp/bench            # 200k x 1024, every peer installed
     python scripts/bench_search.py --base base.npy --queries q.npy --cross-queries text.npy
     python scripts/bench_search.py mixed              # an index a modality, or one for both
+    python scripts/bench_search.py large --rows 1000000
     python scripts/bench_search.py batch --asked 1024 # questions one by one, and in blocks
 
 Everything is tuned to recall@10 = 0.95 on one half of the queries and timed on the other, in turn,
@@ -19,10 +20,12 @@ import contextlib
 import json
 import math
 import os
+import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,9 +35,10 @@ import numpy.typing as npt
 from bench_engine import Given, item
 
 from searchengine.query.search import search, search_all
-from searchengine.store.change import Change
+from searchengine.store.change import Addition, Change
 from searchengine.store.library import Library
 from searchengine.store.tables import PointRow
+from searchengine.store.tune import exact as nearest
 from searchengine.store.vectors.faiss import cosines, extend, train
 from searchengine.store.vectors.recipe import RECIPE
 from searchengine.types import FloatArray, Modality, Query, QueryPart
@@ -191,6 +195,12 @@ class Whole:
         """Many in one call."""
         asked = [_asked(query, kind) for query in queries]
         search_all(asked, self._encoder, self._library, self._collection)
+
+
+def items(vectors: FloatArray, modality: Modality, first: int = 0) -> list[Addition]:
+    """An item for each, named by its number."""
+    rows = enumerate(np.split(vectors, len(vectors)), start=first)
+    return [item(f"/{modality}/{n}", row, modality) for n, row in rows]
 
 
 def _asked(query: FloatArray, kind: Modality) -> Query:
@@ -494,6 +504,48 @@ def batch(way: Whole, queries: FloatArray, kind: Modality) -> None:
     )
 
 
+def large(rows: int, folder: Path) -> None:
+    """A library stored a chunk at a time: the most memory it took, and searching it as tuned."""
+    shape, encoder = Shape(), Given()
+    filling = replace(RECIPE, exact_below=rows)  # one index at the end, not one at every doubling
+    with Library(folder, create=True, recipe=filling, database_url="") as library:
+        start = cpu_s()
+        with library.writer() as writer:
+            made = writer.create("default", encoder.name, encoder.identity, "{}", encoder.dim)
+            writer.commit(
+                made, Change(additions=items(shape.strangers(1_000, 0, rows), Modality.TEXT))
+            )
+            for at in range(0, rows, CHUNK):
+                part = shape.base(min(CHUNK, rows - at), at)
+                writer.commit(made, Change(additions=items(part, Modality.IMAGE, at)))
+        print(f"{rows} x {DIM} stored in {cpu_s() - start:.0f} s of CPU", flush=True)
+    with Library(folder, database_url="") as library:
+        start = cpu_s()
+        with library.writer() as writer:
+            writer.rebuild(made)
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        table = library.snapshot(made).tables[Modality.IMAGE]
+        print(
+            f"{table.method} in {cpu_s() - start:.0f} s of CPU, tuning included; "
+            f"{table.memory_bytes / 1e6:.0f} MB, at most {most:.2f} GB resident, mapped too",
+            flush=True,
+        )
+        asked = {Modality.IMAGE: shape.base(100, 9), Modality.TEXT: shape.strangers(100, 0, rows)}
+        for kind, queries in asked.items():
+            truth = nearest(table.shards.blocks(), queries, K)
+            spent, found = [], []
+            for query in queries:
+                start = cpu_s()
+                hits = search(_asked(query, kind), encoder, library, made)
+                spent.append((cpu_s() - start) * 1000)
+                found.append({hit.segment.id for hit in hits})
+            got = statistics.mean(len(a & set(b)) / K for a, b in zip(found, truth, strict=True))
+            how = table.how([kind], Modality.IMAGE, None, False)
+            print(
+                f"asked by {kind}: {statistics.median(spent):.2f} ms, recall@{K} {got:.3f}, {how}"
+            )
+
+
 def mixed(rows: int) -> None:
     """Vectors read for 0.95 of a stranger's nearest: an index a modality, or one for both."""
     shape = Shape()
@@ -523,7 +575,7 @@ def mixed(rows: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "what", nargs="?", default="peers", choices=["peers", "build", "batch", "mixed"]
+        "what", nargs="?", default="peers", choices=["peers", "build", "batch", "large", "mixed"]
     )
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--asked", type=int, default=400, help="queries of each kind")
@@ -536,6 +588,10 @@ def main() -> None:
     faiss.omp_set_num_threads(1)
     if given.what == "mixed":
         mixed(given.rows)
+        return
+    if given.what == "large":
+        with tempfile.TemporaryDirectory(dir=given.work) as top:
+            large(given.rows, Path(top))
         return
     if given.base:
         base = np.ascontiguousarray(np.load(given.base), np.float32)

@@ -116,7 +116,7 @@ class Catalog:
     # -- collections
 
     def collections(self) -> tuple[Collection, ...]:
-        rows = self._readers.get().execute(_COLLECTIONS).all()
+        rows = self._readers.execute(_COLLECTIONS)
         return tuple(Collection(*row) for row in rows)
 
     def collection(self, name: str) -> Collection:
@@ -312,7 +312,7 @@ class Catalog:
         found: dict[int, str] = {}
         for start in range(0, len(segment_ids), CHUNK):
             chosen = {"ids": segment_ids[start : start + CHUNK]}
-            rows = self._readers.get().execute(_PASSAGES, chosen).all()
+            rows = self._readers.execute(_PASSAGES, chosen)
             found.update((segment, said) for segment, said in rows if said)
         return found
 

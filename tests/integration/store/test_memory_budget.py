@@ -109,7 +109,6 @@ def test_a_budget_is_kept_with_the_collection_until_another_or_none_is_given(
         (budget, "PQ32x4fs", budget),
         (None, "PQ32x4fs", budget),
         (0, "PQ64x4fs", None),
-        (None, "PQ64x4fs", None),
     ):
         with limited(tmp_path, given) as (library, collection):
             count = 1 if library.catalog.item_count(collection) else 2_000
@@ -135,7 +134,7 @@ def test_compacting_with_a_budget_shrinks_an_index_and_without_one_makes_it_fine
     with limited(tmp_path, None) as (library, collection):
         add(library, collection, additions(clustered(3_000, 1)))
         before = memory(library)
-    for budget, codes in ((needed(replace(SMALL, code_dims=8), 3_000), "16"), (None, "64")):
+    for budget, codes in ((needed(replace(SMALL, code_dims=8), 3_000), "16"), (0, "64")):
         with limited(tmp_path, budget) as (library, collection):
             with library.writer() as writer:
                 writer.compact(collection)
