@@ -14,6 +14,8 @@ from sqlalchemy import Executable
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
+from searchengine.errors import StoreError
+
 #: A transaction sees one commit. SQLite's do anyway.
 _ONE_COMMIT = {"postgresql": "REPEATABLE READ"}
 
@@ -71,7 +73,7 @@ class Readers:
         connection = self.get()
         try:
             return list(connection.execute(statement, values))
-        except DBAPIError:
+        except (DBAPIError, StoreError):
             if not connection.invalidated:
                 raise
             return list(self.get().execute(statement, values))
