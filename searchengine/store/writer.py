@@ -96,7 +96,8 @@ class Writer:
             if session.scalar(select(CollectionRow.id).where(CollectionRow.name == name)):
                 raise CollectionExists(f"collection {name!r} is already there")
             session.add(row)
-        return Catalog(self._engine).collection(name)
+        with contextlib.closing(Catalog(self._engine)) as catalog:
+            return catalog.collection(name)
 
     def drop(self, collection: Collection) -> None:
         """Forget a collection with everything in it, and remove its files."""
