@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from searchengine.errors import NothingPublished
+from searchengine.store.catalog import Manifest
 from searchengine.store.library import Library
 from searchengine.store.snapshot import VectorTable
 from searchengine.types import (
@@ -20,14 +21,15 @@ def status(library: Library) -> tuple[CollectionStatus, ...]:
 
 
 def _collection(library: Library, collection: Collection) -> CollectionStatus:
-    indexes = _indexes(library, collection)
+    manifest = library.catalog.manifest(collection)
+    indexes = _indexes(library, collection, manifest)
     return CollectionStatus(
         collection=collection,
         items=library.catalog.item_count(collection),
         indexes=indexes,
         roots=library.catalog.roots(collection),
         size_bytes=sum(index.size_bytes for index in indexes),
-        budget_bytes=library.catalog.manifest(collection).budget_bytes,
+        budget_bytes=manifest.budget_bytes,
     )
 
 
@@ -38,9 +40,10 @@ def _points(table: VectorTable) -> tuple[OperatingPoint, ...]:
     )
 
 
-def _indexes(library: Library, collection: Collection) -> tuple[IndexStatus, ...]:
+def _indexes(
+    library: Library, collection: Collection, manifest: Manifest
+) -> tuple[IndexStatus, ...]:
     counts = library.catalog.counts(collection)
-    files = library.catalog.manifest(collection).files
     try:
         tables = library.snapshot(collection).tables
     except NothingPublished:
@@ -53,7 +56,7 @@ def _indexes(library: Library, collection: Collection) -> tuple[IndexStatus, ...
             method=tables[modality].method,
             delta=tables[modality].delta,
             tombstones=tables[modality].dead,
-            size_bytes=sum(row.size_bytes for row in files if row.modality == modality),
+            size_bytes=sum(row.size_bytes for row in manifest.files if row.modality == modality),
             points=_points(tables[modality]),
             memory_bytes=tables[modality].memory_bytes,
         )
