@@ -11,7 +11,8 @@ from typing import Any
 
 from indexer.scan import File
 from searchengine.media.options import MediaOptions
-from searchengine.store.catalog import Catalog, Known
+from searchengine.store.catalog import Catalog
+from searchengine.store.known import Known
 from searchengine.types import Collection, Failure, Modality
 
 #: Files looked up in one SQL statement.

@@ -18,8 +18,8 @@ from searchengine.media.decode import Wanted
 from searchengine.media.modality import Decision, decide
 from searchengine.media.options import MediaOptions
 from searchengine.media.sandbox import Sandbox
-from searchengine.store.catalog import Known
 from searchengine.store.change import Addition, Update
+from searchengine.store.known import Known
 from searchengine.store.library import Library
 from searchengine.types import Collection, Failure, MediaInfo, Modality
 

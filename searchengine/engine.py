@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -18,11 +17,8 @@ from indexer.pipeline import Run
 from indexer.plan import plan
 from indexer.scan import Globs, roots
 from searchengine.config import budget, memory_budget_bytes
-from searchengine.encoders import registry
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import (
-    CollectionNotFound,
-    EncoderMismatch,
     ItemNotFound,
     QueryError,
     SearchEngineError,
@@ -31,11 +27,12 @@ from searchengine.media.decode import Wanted
 from searchengine.media.options import MediaOptions
 from searchengine.media.outline import Cutting
 from searchengine.media.sandbox import Sandbox
+from searchengine.opened import DEFAULT_ENCODER, Opened
 from searchengine.query.calibrate import backgrounds
-from searchengine.query.check import check_encoder, check_query
+from searchengine.query.check import check_query
 from searchengine.query.embed import embed_media
 from searchengine.query.given import BLOCK, Given, given_query, modality_named
-from searchengine.query.parse import Reader, build_query, like_parts, read_parts
+from searchengine.query.parse import build_query, like_parts, read_parts
 from searchengine.query.search import search, search_all
 from searchengine.store.change import Change, Update
 from searchengine.store.library import Library
@@ -63,7 +60,6 @@ from searchengine.types import (
     Segment,
 )
 
-DEFAULT_ENCODER = "starter"
 DEFAULT_COLLECTION = "default"
 
 #: Names and captions that stand for queries where a collection has no texts.
@@ -94,20 +90,18 @@ class Engine:
         database_url: str | None = None,
         memory_budget: int | str | None = None,
     ) -> None:
-        self._path = Path(library)
-        self._database_url = database_url
         given = budget(memory_budget) if isinstance(memory_budget, str) else memory_budget
         budget_bytes = memory_budget_bytes() if given is None else given
-        self._recipe = replace(RECIPE, budget_bytes=budget_bytes)
-        self._chosen = encoder
-        self._collection_name = collection
-        self._device = device
-        self._options = options or MediaOptions()
-        self._library: Library | None = None
-        self._encoder: Encoder | None = None
-        self._lent = sandbox
-        self._sandbox: Sandbox | None = None
-        self._lock = threading.RLock()
+        self._opened = Opened(
+            Path(library),
+            collection,
+            encoder,
+            device,
+            options or MediaOptions(),
+            replace(RECIPE, budget_bytes=budget_bytes),
+            sandbox,
+            database_url,
+        )
 
     def __enter__(self) -> Engine:
         return self
@@ -116,12 +110,7 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        with self._lock:
-            if self._sandbox:
-                self._sandbox.close()
-            if self._library:
-                self._library.close()
-            self._sandbox = self._library = None
+        self._opened.close()
 
     # -- filling
 
@@ -159,10 +148,10 @@ class Engine:
     ) -> Iterator[Planned]:
         """What ``index`` would do with each file, and why; nothing is written."""
         declared = modality_named(modality) if modality else None
-        settings = Settings(declared, self._options)
+        settings = Settings(declared, self._opened.options)
         globs = Globs(tuple(include), tuple(exclude))
-        library = self._open() if Library.exists(self._path) else None
-        known = self._find() if library else None
+        known = self._opened.found()
+        library = self._library() if Library.exists(self._opened.path) else None
         return plan(library, known, self.encoder(), paths, settings, globs)
 
     def describe(self, item_id: int, metadata: Mapping[str, Any]) -> MediaItem:
@@ -171,11 +160,11 @@ class Engine:
         It holds until the file's ``metadata.jsonl`` row says otherwise in an index run.
         """
         item, _ = self.show(item_id)
-        catalog = self._open().catalog
+        catalog = self._library().catalog
         row = {**catalog.row(item_id), **metadata}
         kept = {name: value for name, value in row.items() if value is not None}
         change = Update(item_id, item.path, item.modified_ns, row_text(kept))
-        with self._open().writer() as writer:
+        with self._library().writer() as writer:
             writer.commit(self.collection(), Change(updates=[change]))
         return self.show(item_id)[0]
 
@@ -184,13 +173,13 @@ class Engine:
     ) -> int:
         """Forget items by id and by path glob; returns how many. Files stay where they are."""
         collection = self.collection()
-        catalog = self._open().catalog
+        catalog = self._library().catalog
         chosen = set(catalog.item_ids(collection, PathGlob(path))) if path else set()
         for item_id in ids:
             self.show(item_id)
             chosen.add(item_id)
         if chosen and not dry_run:
-            with self._open().writer() as writer:
+            with self._library().writer() as writer:
                 writer.commit(collection, Change(removed=sorted(chosen)))
         return len(chosen)
 
@@ -229,8 +218,8 @@ class Engine:
         see ``Query`` for the others. Raises
         QueryError, MediaError, EncoderError or StoreError.
         """
-        self._check(self.collection(), self.encoder())
-        read = read_parts(self._reader(), parts, weights or {}, negative or {})
+        self._opened.fitting()
+        read = read_parts(self._opened.reader(), parts, weights or {}, negative or {})
         return self.answer(
             [*read, *like_parts(like, 1.0), *like_parts(not_like, -1.0)],
             targets=targets,
@@ -251,14 +240,13 @@ class Engine:
 
     def part(self, modality: str, given: Given, weight: float = 1.0) -> QueryPart:
         """One part of a query, decoded: words, a path, or media already decoded."""
-        return self._reader().part(given, modality_named(modality), weight)
+        return self._opened.reader().part(given, modality_named(modality), weight)
 
     def answer(self, parts: Sequence[QueryPart], **how: Any) -> SearchResult:
         """Neighbours of parts that were read before; keywords as in ``search``."""
-        collection = self.collection()
-        self._check(collection, self.encoder())
+        collection, encoder = self._opened.fitting()
         query = build_query(parts, **how)
-        return search(query, self.encoder(), self._open(), collection)
+        return search(query, encoder, self._library(), collection)
 
     def similar(self, item_id: int, *, k: int = 10, **how: Any) -> SearchResult:
         """Neighbours of an item, without the item itself; keywords as in ``search``."""
@@ -272,7 +260,7 @@ class Engine:
         A block of them is encoded and searched together; a query that cannot be answered gives
         its error, and stops nothing.
         """
-        self._check(self.collection(), self.encoder())
+        self._opened.fitting()
         waiting = iter(queries)
         while some := list(islice(waiting, block)):
             read = [self._query(one) for one in some]
@@ -282,16 +270,15 @@ class Engine:
 
     def answer_all(self, queries: Sequence[Query]) -> Iterator[SearchResult | SearchEngineError]:
         """An answer for each query that was read before, or its error; all are encoded together."""
-        collection, encoder = self.collection(), self.encoder()
-        self._check(collection, encoder)
-        return iter(search_all(queries, encoder, self._open(), collection) if queries else ())
+        collection, encoder = self._opened.fitting()
+        return iter(search_all(queries, encoder, self._library(), collection) if queries else ())
 
     def embed(self, **part: Given) -> FloatArray:
         """The unit vector float32 (dim,) of one part, such as ``image="x.jpg"``."""
         if len(part) != 1:
             raise QueryError("embed takes exactly one part, such as image='x.jpg'")
         ((name, value),) = part.items()
-        read = self._reader().part(value, modality_named(name), 1.0)
+        read = self._opened.reader().part(value, modality_named(name), 1.0)
         return embed_media(read, self.encoder())
 
     # -- looking
@@ -301,37 +288,37 @@ class Engine:
     ) -> list[MediaItem]:
         """Items whose ids are greater than ``after``, by id, at most ``limit``."""
         wanted = build_query((), filter=filter, path=path).where
-        return self._open().catalog.items(self.collection(), wanted, after, limit)
+        return self._library().catalog.items(self.collection(), wanted, after, limit)
 
     def facets(self, *, filter: str | None = None) -> Facets:
         """What there is: how many items by each modality, and with the commonest metadata."""
         wanted = build_query((), filter=filter).where
-        return self._open().catalog.facets(self.collection(), wanted)
+        return self._library().catalog.facets(self.collection(), wanted)
 
     def passages(self, segment_ids: Sequence[int]) -> dict[int, str]:
         """The words of those segments that are texts."""
-        return self._open().catalog.passages(segment_ids)
+        return self._library().catalog.passages(segment_ids)
 
     def roots(self) -> tuple[str, ...]:
         """Folders and files that the collection was indexed from."""
-        return self._open().catalog.roots(self.collection())
+        return self._library().catalog.roots(self.collection())
 
     def show(self, item_id: int) -> tuple[MediaItem, tuple[Segment, ...]]:
         """An item and its segments. Raises ItemNotFound."""
         try:
-            return self._open().catalog.item(self.collection(), item_id)
+            return self._library().catalog.item(self.collection(), item_id)
         except KeyError:
-            raise ItemNotFound(f"no item {item_id} in {self._collection_name!r}") from None
+            raise ItemNotFound(f"no item {item_id} in {self._opened.name!r}") from None
 
     def find(self, path: str | Path) -> MediaItem | None:
         """The item of the file at ``path``, absolute."""
-        known = self._open().catalog.known(self.collection(), [str(path)])
+        known = self._library().catalog.known(self.collection(), [str(path)])
         return self.show(known[str(path)].id)[0] if known else None
 
     def decode(self, item: MediaItem, segment: Segment) -> Media:
         """What a segment holds, read from its file with what its metadata says of it."""
-        options = self._options.with_row(item.metadata)
-        path, reader = Path(item.path), self._decoder()
+        options = self._opened.options.with_row(item.metadata)
+        path, reader = Path(item.path), self._opened.decoder()
         cutting = Cutting()
         info = reader.outline(path, segment.modality, options, cutting).info
         wanted = Wanted(segment.span, self.encoder().sampling(info, segment.span))
@@ -341,34 +328,34 @@ class Engine:
         self, modality: str | None = None
     ) -> Iterator[tuple[MediaItem, Segment, FloatArray]]:
         """Every segment with its item and vector float32 (dim,), from one generation."""
-        snapshot = self._open().snapshot(self.collection())
+        snapshot = self._library().snapshot(self.collection())
         chosen = snapshot.modalities if modality is None else [modality_named(modality)]
         for one in (m for m in chosen if m in snapshot.tables):
             for ids, vectors in snapshot.tables[one].alive():
-                found = self._open().catalog.hydrate(ids.tolist())
+                found = self._library().catalog.hydrate(ids.tolist())
                 for segment_id, vector in zip(ids.tolist(), vectors, strict=True):
                     if hit := found.get(segment_id):
                         yield hit.item, hit.segment, vector
 
     def calibration(self) -> tuple[Background, ...]:
         """What cosines of strangers are like, for every pair of modalities of the collection."""
-        snapshot = self._open().snapshot(self.collection())
+        snapshot = self._library().snapshot(self.collection())
         if not snapshot.modalities:
             return ()
         return backgrounds(snapshot, self.encoder().centers).table()
 
     def status(self) -> tuple[CollectionStatus, ...]:
         """Every collection at a glance."""
-        return status(self._open())
+        return status(self._library())
 
     def verify(self, *, repair: bool = False) -> tuple[Problem, ...]:
         """Check every file and row of the library; () is sound."""
-        return verify(self._open(), repair=repair)
+        return verify(self._library(), repair=repair)
 
     def compact(self) -> int:
         """Drop what is deleted from the collection's files; returns the bytes given back."""
         collection = self.collection()
-        with self._open().writer() as writer:
+        with self._library().writer() as writer:
             return writer.compact(collection)
 
     def tune(self, *, recall: float = 0.95) -> tuple[IndexStatus, ...]:
@@ -380,7 +367,7 @@ class Engine:
         """
         if not 0 < recall < 1:
             raise QueryError(f"recall must lie between 0 and 1, not {recall}")
-        collection, library = self.collection(), self._open()
+        collection, library = self.collection(), self._library()
         askers = {}
         if Modality.TEXT not in library.snapshot(collection).tables:
             askers = {Modality.TEXT: self._spoken(library.catalog.said(collection, SPOKEN))}
@@ -388,86 +375,40 @@ class Engine:
             writer.tune(collection, recall, askers)
         return next(s.indexes for s in self.status() if s.collection.id == collection.id)
 
-    def _spoken(self, texts: Sequence[str]) -> FloatArray:
-        """Vectors float32 (n, d) of words, or none where the encoder knows no words."""
-        encoder = self.encoder()
-        self._check(self.collection(), encoder)
-        if not texts or Modality.TEXT not in encoder.modalities:
-            return np.empty((0, encoder.dim), np.float32)
-        prepared = [encoder.preprocess(text, Modality.TEXT) for text in texts]
-        return encoder.encode(prepared, Modality.TEXT)
-
     # -- collections
 
     def collection(self) -> Collection:
         """The collection of this engine. Raises CollectionNotFound."""
-        return self._open().catalog.collection(self._collection_name)
+        return self._opened.collection()
 
     def collections(self) -> tuple[Collection, ...]:
-        return self._open().catalog.collections()
+        return self._library().catalog.collections()
 
     def create_collection(self, name: str, encoder: str | Encoder | None = None) -> Collection:
         """A new, empty collection. Raises CollectionExists."""
-        return self._create(name, self._load(encoder or self._chosen or DEFAULT_ENCODER))
+        chosen = encoder or self._opened.chosen or DEFAULT_ENCODER
+        return self._opened.create(name, self._opened.load(chosen))
 
     def drop_collection(self, name: str) -> None:
         """Forget a collection and its vectors; the media files stay."""
-        collection = self._open().catalog.collection(name)
-        with self._open().writer() as writer:
+        collection = self._library().catalog.collection(name)
+        with self._library().writer() as writer:
             writer.drop(collection)
 
     def encoder(self) -> Encoder:
         """The encoder in use, loaded on first need."""
-        with self._lock:
-            if self._encoder is None:
-                self._encoder = self._load(self._chosen or self._made_by() or DEFAULT_ENCODER)
-            return self._encoder
+        return self._opened.encoder()
 
     # -- inside
 
-    def _open(self, *, create: bool = False) -> Library:
-        with self._lock:
-            if self._library is None:
-                on = "cuda" if self._device == "cuda" else None  # auto leaves it to the networks
-                self._library = Library(
-                    self._path,
-                    create=create,
-                    recipe=self._recipe,
-                    scanned_on=on,
-                    database_url=self._database_url,
-                )
-            return self._library
-
-    def _load(self, encoder: str | Encoder) -> Encoder:
-        return registry.load(encoder, self._device) if isinstance(encoder, str) else encoder
-
-    def _made_by(self) -> str | None:
-        found = self._find() if Library.exists(self._path) else None
-        return found.encoder if found else None
-
-    def _find(self) -> Collection | None:
-        try:
-            return self.collection()
-        except CollectionNotFound:
-            return None
-
-    def _decoder(self) -> Sandbox:
-        """One child process decodes the files of queries, started on first need."""
-        if self._lent:
-            return self._lent
-        with self._lock:
-            if self._sandbox is None:
-                self._sandbox = Sandbox(1)
-            return self._sandbox
-
-    def _reader(self) -> Reader:
-        return Reader(self.encoder(), self._decoder(), self._options, Cutting())
+    def _library(self) -> Library:
+        return self._opened.library()
 
     def _query(self, given: Any) -> Query | SearchEngineError:
         """A query read, or why it cannot be."""
         try:
             asked = given_query(given)
-            read = read_parts(self._reader(), asked.parts, asked.weights, asked.negative)
+            read = read_parts(self._opened.reader(), asked.parts, asked.weights, asked.negative)
             likes = [*like_parts(asked.like, 1.0), *like_parts(asked.not_like, -1.0)]
             query = build_query([*read, *likes], **asked.how)
             check_query(query)
@@ -477,10 +418,13 @@ class Engine:
         except (TypeError, ValueError) as error:
             return QueryError(f"not a query: {str(error).removeprefix('build_query() ')}")
 
-    def _create(self, name: str, encoder: Encoder) -> Collection:
-        with self._open(create=True).writer() as writer:
-            identity, options = encoder.identity, self._options.identity()
-            return writer.create(name, encoder.name, identity, options, encoder.dim)
+    def _spoken(self, texts: Sequence[str]) -> FloatArray:
+        """Vectors float32 (n, d) of words, or none where the encoder knows no words."""
+        _, encoder = self._opened.fitting()
+        if not texts or Modality.TEXT not in encoder.modalities:
+            return np.empty((0, encoder.dim), np.float32)
+        prepared = [encoder.preprocess(text, Modality.TEXT) for text in texts]
+        return encoder.encode(prepared, Modality.TEXT)
 
     def _run(
         self,
@@ -490,19 +434,10 @@ class Engine:
         cutting: Cutting | None,
         soundtrack: bool,
     ) -> Run:
-        encoder = self.encoder()
-        library = self._open(create=True)
-        collection = self._find() or self._create(self._collection_name, encoder)
-        self._check(collection, encoder)
+        opened, encoder = self._opened, self.encoder()
+        library = opened.library(create=True)
+        collection = opened.found() or opened.create(opened.name, encoder)
+        opened.check(collection, encoder)
         declared = modality_named(modality) if modality else None
-        settings = Settings(declared, self._options, cutting or Cutting(), soundtrack)
+        settings = Settings(declared, opened.options, cutting or Cutting(), soundtrack)
         return Run(library, collection, encoder, settings, Globs(tuple(include), tuple(exclude)))
-
-    def _check(self, collection: Collection, encoder: Encoder) -> None:
-        """Vectors of different encoders, or of pictures read differently, never share a room."""
-        check_encoder(encoder, collection)
-        if self._options.identity() != collection.options:
-            raise EncoderMismatch(
-                f"the pictures of collection {collection.name!r} were read with "
-                f"{collection.options}, not {self._options.identity()}; use the same MediaOptions"
-            )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from searchengine.cli import index_options as read
 from searchengine.cli import options as opt
 from searchengine.cli.formats import write_json
 from searchengine.cli.progress import watched
@@ -76,7 +77,7 @@ def evaluate(
         ),
     ] = None,
     device: opt.Device = None,
-    workers: opt.Workers = None,
+    workers: read.Workers = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Measure how well an encoder finds things across modalities, beside chance.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from searchengine.cli import index_options as read
 from searchengine.cli import options as opt
 from searchengine.cli.formats import write_json, write_jsonl
 from searchengine.cli.progress import watched
@@ -35,25 +36,25 @@ _EXAMPLES = 3
 
 def index(
     ctx: typer.Context,
-    paths: opt.Paths,
+    paths: read.Paths,
     collection: opt.Collection = None,
     encoder: opt.EncoderName = None,
     device: opt.Device = None,
-    workers: opt.Workers = None,
-    memory_budget: opt.MemoryBudget = None,
-    modality: opt.ModalityChoice = "auto",
-    include: opt.Include = None,
-    exclude: opt.Exclude = None,
-    prune: opt.Prune = False,
-    dry_run: opt.DryRun = False,
-    segment_s: opt.SegmentS = None,
-    overlap_s: opt.OverlapS = None,
-    no_soundtrack: opt.NoSoundtrack = False,
-    depth_scale_m: opt.DepthScaleM = None,
-    thermal_scale_k: opt.ThermalScaleK = None,
-    thermal_offset_k: opt.ThermalOffsetK = None,
-    imu_rate_hz: opt.ImuRateHz = None,
-    imu_columns: opt.ImuColumns = None,
+    workers: read.Workers = None,
+    memory_budget: read.MemoryBudget = None,
+    modality: read.ModalityChoice = "auto",
+    include: read.Include = None,
+    exclude: read.Exclude = None,
+    prune: read.Prune = False,
+    dry_run: read.DryRun = False,
+    segment_s: read.SegmentS = None,
+    overlap_s: read.OverlapS = None,
+    no_soundtrack: read.NoSoundtrack = False,
+    depth_scale_m: read.DepthScaleM = None,
+    thermal_scale_k: read.ThermalScaleK = None,
+    thermal_offset_k: read.ThermalOffsetK = None,
+    imu_rate_hz: read.ImuRateHz = None,
+    imu_columns: read.ImuColumns = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Index files and folders; what has not changed since the last time is skipped.

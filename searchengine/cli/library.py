@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from searchengine.cli import index_options as read
 from searchengine.cli import options as opt
+from searchengine.cli import query_options as ask
 from searchengine.cli.formats import write_json
 from searchengine.cli.render import plural, print_table, say, size_text, tell
 from searchengine.cli.session import session_of
@@ -109,7 +111,7 @@ def _show_problems(problems: tuple[Problem, ...]) -> None:
 def compact(
     ctx: typer.Context,
     collection: opt.Collection = None,
-    memory_budget: opt.MemoryBudget = None,
+    memory_budget: read.MemoryBudget = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Give back the disk that deleted and replaced items still hold; make every index anew."""
@@ -168,7 +170,7 @@ def delete(
     ids: Annotated[
         list[int] | None, typer.Argument(metavar="ID...", help="Items, as hits give them.")
     ] = None,
-    path: opt.PathGlob = None,
+    path: ask.PathGlob = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Only count them.")
     ] = False,

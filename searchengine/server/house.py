@@ -16,9 +16,10 @@ from fastapi import Request
 
 from indexer.scan import roots
 from searchengine.encoders import registry
-from searchengine.engine import DEFAULT_ENCODER, Engine
+from searchengine.engine import Engine
 from searchengine.errors import SearchEngineError
 from searchengine.media.sandbox import Limits, Sandbox
+from searchengine.opened import DEFAULT_ENCODER
 from searchengine.server.batching import PATIENCE_S, Batched
 from searchengine.server.limits import Places, Threads, Turns
 from searchengine.server.problems import Busy, Problem

@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 from searchengine.errors import CollectionNotFound
 from searchengine.store.conditions import compile_condition
 from searchengine.store.connect import Prepared, Readers, snapshots
+from searchengine.store.facets import facets
+from searchengine.store.known import CHUNK, Known, known_below, known_where
 from searchengine.store.nouns import (
     COLLECTION_COLUMNS,
     ITEM_COLUMNS,
@@ -47,29 +49,8 @@ from searchengine.types import (
 
 IdArray = npt.NDArray[np.int64]
 
-#: Fields, and values of each, that are offered as filters; longer values are prose, and a field
-#: with more values than FACET_VALUES tells items apart rather than sorts them.
-FACETS, FACET_VALUES, FACET_LENGTH = 20, 200, 60
-
-#: Values bound in one statement; SQLite allows 32,766.
-CHUNK = 10_000
-
 #: Segments that are read with their items in one statement: a power of 2.
 HYDRATED = 1_024
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What an index run compares a file on disk with."""
-
-    id: int
-    path: str
-    modality: Modality
-    size_bytes: int
-    modified_ns: int
-    sha256: str
-    recipe: str
-    row: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,37 +140,14 @@ class Catalog:
 
     def known(self, collection: Collection, paths: Sequence[str]) -> dict[str, Known]:
         """Those of ``paths`` that are in the collection."""
-        return {k.path: k for k in self._known(collection, ItemRow.path, paths)}
+        return {k.path: k for k in known_where(self._engine, collection, ItemRow.path, paths)}
 
     def with_hash(self, collection: Collection, sha256: str) -> list[Known]:
-        return list(self._known(collection, ItemRow.sha256, [sha256]))
+        return list(known_where(self._engine, collection, ItemRow.sha256, [sha256]))
 
     def below(self, collection: Collection, root: str) -> Iterator[list[Known]]:
         """The items at ``root`` or in that folder, a chunk at a time, by path."""
-        top = root.rstrip("/")
-        inside = (ItemRow.path > f"{top}/") & (ItemRow.path < f"{top}0")  # 0 comes after /
-        after = ""
-        while True:
-            statement = (
-                _select_known(collection)
-                .where(ItemRow.path > after)
-                .where((ItemRow.path == root) | inside)
-                .order_by(ItemRow.path)
-                .limit(CHUNK)
-            )
-            with Session(self._engine) as session:
-                chunk = [_known(row) for row in session.execute(statement)]
-            if not chunk:
-                return
-            yield chunk
-            after = chunk[-1].path
-
-    def _known(self, collection: Collection, column: Any, values: Sequence[str]) -> Iterator[Known]:
-        with Session(self._engine) as session:
-            for start in range(0, len(values), CHUNK):
-                chosen = column.in_(values[start : start + CHUNK])
-                for row in session.execute(_select_known(collection).where(chosen)):
-                    yield _known(row)
+        return known_below(self._engine, collection, root)
 
     def item_ids(self, collection: Collection, condition: Condition) -> list[int]:
         with Session(self._engine) as session:
@@ -232,30 +190,8 @@ class Catalog:
     def facets(self, collection: Collection, condition: Condition | None) -> Facets:
         """Of fields with few values, the commonest, each with its commonest values. An item counts
         for each modality that it can be found by: a film with sound is found by both."""
-        mine = [ItemRow.collection_id == collection.id]
-        if condition is not None:
-            mine.append(compile_condition(condition))
-        kinds = (
-            select(SegmentRow.modality, func.count(SegmentRow.item_id.distinct()))
-            .join(ItemRow, ItemRow.id == SegmentRow.item_id)
-            .where(*mine)
-            .group_by(SegmentRow.modality)
-        )
-        values = (
-            select(FieldRow.name, FieldRow.text, func.count())
-            .where(FieldRow.item_id.in_(select(ItemRow.id).where(*mine)))
-            .where(func.length(FieldRow.text) <= FACET_LENGTH)
-            .group_by(FieldRow.name, FieldRow.text)
-            .order_by(func.count().desc(), FieldRow.text)
-        )
-        fields: dict[str, list[tuple[str, int]]] = {}
         with Session(self._engine) as session:
-            modalities = {Modality(m): n for m, n in session.execute(kinds)}
-            for name, value, count in session.execute(values):
-                fields.setdefault(name, []).append((value, count))
-        common = {n: v for n, v in fields.items() if v[0][1] > 1 and len(v) <= FACET_VALUES}
-        chosen = sorted(common, key=lambda n: -sum(count for _, count in common[n]))[:FACETS]
-        return Facets(modalities, {name: tuple(common[name][:FACETS]) for name in chosen})
+            return facets(session, collection, condition)
 
     def fields(self, collection: Collection) -> list[str]:
         """The names of all metadata fields, in order."""
@@ -367,26 +303,6 @@ class Catalog:
         )
         with Session(self._engine) as session:
             return _by_modality(session.execute(statement).all())
-
-
-def _select_known(
-    collection: Collection,
-) -> sqlalchemy.Select[int, str, str, int, int, str, str, str]:
-    return select(
-        ItemRow.id,
-        ItemRow.path,
-        ItemRow.modality,
-        ItemRow.size_bytes,
-        ItemRow.modified_ns,
-        ItemRow.sha256,
-        ItemRow.recipe,
-        ItemRow.row,
-    ).where(ItemRow.collection_id == collection.id)
-
-
-def _known(row: sqlalchemy.Row[int, str, str, int, int, str, str, str]) -> Known:
-    item_id, path, modality, size_bytes, modified_ns, sha256, recipe, text = row
-    return Known(item_id, path, Modality(modality), size_bytes, modified_ns, sha256, recipe, text)
 
 
 def _by_modality(rows: Sequence[Any]) -> dict[Modality, IdArray]:
