@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-
-import pypdf
-from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, ParserRejectedMarkup
+from typing import TYPE_CHECKING
 
 from searchengine.errors import DecodeError
+
+if TYPE_CHECKING:  # parsers are loaded for what needs them: most runs and queries have none of it
+    import pypdf
 
 #: The Bible is 4 MB; what is larger than this is a database dump.
 MAX_BYTES = 50_000_000
@@ -111,6 +112,8 @@ def _decoded(path: Path, data: bytes) -> str:
 
 
 def _html_text(path: Path, source: str) -> str:
+    from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, ParserRejectedMarkup
+
     if source.count("<") > MAX_TAGS:
         raise DecodeError(str(path), f"more than {MAX_TAGS} tags")
     try:
@@ -159,6 +162,8 @@ def _seconds(parts: tuple[str | None, ...]) -> float:
 
 def open_pdf(path: Path) -> pypdf.PdfReader:
     """Raises DecodeError for what is too large, broken, or opens only with a password."""
+    import pypdf
+
     if path.stat().st_size > MAX_PDF_BYTES:
         raise DecodeError(str(path), f"over the limit of {MAX_PDF_BYTES} bytes")
     try:

@@ -12,7 +12,7 @@ from searchengine.store import database
 from searchengine.store.catalog import Catalog
 from searchengine.store.jobs import Jobs
 from searchengine.store.keys import Keys
-from searchengine.store.migrate import check_schema, revision, upgrade
+from searchengine.store.schema import check_schema, revision
 from searchengine.store.snapshot import Snapshot, open_snapshot
 from searchengine.store.vectors.recipe import RECIPE, Recipe
 from searchengine.store.writer import Writer
@@ -49,7 +49,7 @@ class Library:
         if not self.exists(self.path):
             if not create:
                 raise StoreError(f"{path}: no library here; `searchengine index FOLDER` makes one")
-            upgrade(self.path, url=database_url)
+            _make(self.path, database_url)
         self._database = database.find(self.path, database_url)
         self._engine = self._database.connect()
         self.catalog = Catalog(self._engine)
@@ -57,7 +57,7 @@ class Library:
         self.jobs = Jobs(self._engine)
         try:
             if create and revision(self._engine) is None:  # its making was cut off
-                upgrade(self.path, url=database_url)
+                _make(self.path, database_url)
             check_schema(self._database, self._engine)
         except DatabaseError as error:
             self.close()
@@ -102,3 +102,10 @@ class Library:
                 )
                 self._snapshots[collection.id] = pinned
             return pinned
+
+
+def _make(path: Path, database_url: str | None) -> None:
+    """Make a library's folder and tables."""
+    from searchengine.store.migrate import upgrade  # Alembic is slow to load, and seldom needed
+
+    upgrade(path, url=database_url)

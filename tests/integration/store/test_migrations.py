@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, insert, select
 
 from alembic import command
-from searchengine.store import migrate
+from searchengine.store import migrate, schema
 from searchengine.store.database import find
 from searchengine.store.library import Library
 from searchengine.store.verify import verify
@@ -33,7 +33,6 @@ VICTIM = """
 import sys
 from pathlib import Path
 from searchengine.store import migrate
-migrate.head()
 print("begins", flush=True)
 migrate.upgrade(Path(sys.argv[1]))
 print("done", flush=True)
@@ -123,6 +122,10 @@ def _up_down_up(connection: Connection, count: int) -> None:
         fill(connection, count)
 
 
+def test_the_revisions_are_those_that_alembic_knows() -> None:
+    assert schema.revisions() == revisions()
+
+
 def test_every_revision_goes_up_down_and_up_with_rows_in_place(connection: Connection) -> None:
     _up_down_up(connection, 50)
     command.check(migrate._config(connection=connection))
@@ -156,14 +159,14 @@ def _survive(connection: Connection, library: Path, kills: int) -> None:
     kept, met = rows(connection), 0
     for seed in range(kills):
         met += kill_once(library, random.Random(seed).uniform(0, 2 * takes_s))
-        found = migrate.current(library)
+        found = schema.current(library)
         assert found in (first, newest), f"half way, after kill {seed}"
         if found == newest:
             move(connection, first, upward=False)
         assert rows(connection) == kept, f"after kill {seed}"
     assert met or kills < 10, "no kill met an upgrade"
     migrate.upgrade(library)
-    assert migrate.current(library) == newest
+    assert schema.current(library) == newest
 
 
 def test_a_kill_during_an_upgrade_leaves_the_old_or_the_new(

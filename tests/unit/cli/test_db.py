@@ -7,7 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from searchengine.cli.app import app
-from searchengine.store import migrate
+from searchengine.store import schema
 
 
 def db(library: Path, command: str) -> Result:
@@ -25,9 +25,9 @@ def test_a_library_that_is_not_there_is_at_no_schema(tmp_path: Path) -> None:
 
 def test_upgrading_makes_it_and_again_changes_nothing(tmp_path: Path) -> None:
     library = tmp_path / "library"
-    assert db(library, "upgrade").stdout == f"from nothing to {migrate.head()}\n"
-    assert db(library, "upgrade").stdout == f"at {migrate.head()}\n"
-    assert db(library, "current").stdout == f"{migrate.head()}\n"
+    assert db(library, "upgrade").stdout == f"from nothing to {schema.head()}\n"
+    assert db(library, "upgrade").stdout == f"at {schema.head()}\n"
+    assert db(library, "current").stdout == f"{schema.head()}\n"
     assert db(library, "check").exit_code == 0
 
 
