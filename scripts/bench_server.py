@@ -3,7 +3,7 @@
     python scripts/bench_server.py latency          # one at a time, beside Engine.search
     python scripts/bench_server.py load             # 64 clients at once, /healthz watched
     python scripts/bench_server.py memory           # 10,000 requests, 64 at a time
-    python scripts/bench_server.py encoding         # the encoder alone, batched and one by one
+    python scripts/bench_server.py encoding         # the encoder alone, one by one and in blocks
 
 The library is the demo corpus with the starter encoder. Every question is another one. Server and
 clients share the processors. Nothing here is a test.
@@ -23,11 +23,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +33,6 @@ from pathlib import Path
 from searchengine.demo import corpus
 from searchengine.encoders.registry import load
 from searchengine.engine import Engine
-from searchengine.server.batching import Batched
 from searchengine.types import Modality
 
 CLIENTS = 64
@@ -230,30 +227,20 @@ def bench_memory(library: Path, requests: int) -> None:
 
 
 def bench_encoding(name: str, texts: int) -> None:
-    """Texts of 64 threads, one by one and in batches, in turn."""
-    encoder = load(name)
-    batched, turn, words = Batched(encoder), threading.Lock(), questions()
-
-    def alone(said: str) -> None:
-        prepared = [encoder.preprocess(said, Modality.TEXT)]
-        with turn:
-            encoder.encode(prepared, Modality.TEXT)
-
-    def together(said: str) -> None:
-        batched.encode([encoder.preprocess(said, Modality.TEXT)], Modality.TEXT)
-
-    spent: dict[str, list[float]] = {"alone": [], "together": []}
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        for number in range(6):
-            for way, work in (("alone", alone), ("together", together)):
-                said, start = [next(words) for _ in range(texts)], time.perf_counter()
-                list(pool.map(work, said))
-                if number:
-                    spent[way].append(texts / (time.perf_counter() - start))
-    batched.close()
-    one, many = (statistics.median(spent[way]) for way in ("alone", "together"))
+    """Texts by themselves and as the server encodes those of 64 clients, in turn."""
+    encoder, words = load(name), questions()
+    spent: dict[int, list[float]] = {1: [], CLIENTS: []}
+    for number in range(6):
+        for together, seconds in spent.items():
+            said, start = [next(words) for _ in range(texts)], time.perf_counter()
+            prepared = [encoder.preprocess(one, Modality.TEXT) for one in said]
+            for first in range(0, texts, together):
+                encoder.encode(prepared[first : first + together], Modality.TEXT)
+            if number:
+                seconds.append(texts / (time.perf_counter() - start))
+    one, many = (statistics.median(seconds) for seconds in spent.values())
     print(
-        f"encoding  {name}: {one:.1f} texts/s one by one, {many:.1f} in batches, "
+        f"encoding  {name}: {one:.1f} texts/s one by one, {many:.1f} in blocks of {CLIENTS}, "
         f"ratio {many / one:.2f}"
     )
 

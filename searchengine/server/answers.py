@@ -10,14 +10,20 @@ from fastapi.responses import JSONResponse
 
 
 class Json(JSONResponse):
-    """What a file says of itself may hold numbers that JSON has no word for, which become null,
-    and halves of surrogate pairs, which are escaped."""
+    """A document, ``written``."""
 
     def render(self, content: Any) -> bytes:
-        try:
-            return super().render(content)
-        except ValueError:  # UnicodeEncodeError is one
-            return json.dumps(_finite(content)).encode()
+        return written(content)
+
+
+def written(content: Any) -> bytes:
+    """As JSON. What a file says of itself may hold numbers that JSON has no word for, which become
+    null, and halves of surrogate pairs, which are escaped."""
+    try:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode()
+    except ValueError:  # UnicodeEncodeError is one
+        return json.dumps(_finite(content)).encode()
 
 
 def _finite(value: Any) -> Any:

@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from searchengine.server import openapi, problems
+from searchengine.server.asking import Asking
 from searchengine.server.guard import Guard
 from searchengine.server.house import House, ServerSettings
 from searchengine.server.routes import items, jobs, library, presence, previews, search
@@ -22,7 +23,7 @@ from searchengine.server.sessions import Sessions
 
 WEB = Path(__file__).with_name("web")
 
-#: Requests that are answered side by side: as many as fill two batches of the encoder.
+#: Requests that are no searches and are answered side by side.
 THREADS = 64
 
 
@@ -47,10 +48,12 @@ def create_app(settings: ServerSettings) -> FastAPI:
         yield
         if left:
             await asyncio.wait(left, timeout=settings.deadline_s)
+        app.state.asking.close()
         house.close()
 
     app = FastAPI(title="searchengine", version="1", lifespan=living, docs_url=None, redoc_url=None)
     app.state.house, app.state.ready, app.state.sessions = house, threading.Event(), Sessions()
+    app.state.asking = Asking(house)
     app.state.leaving = threading.Event()  # set when the server was told to stop
     problems.install(app)
     for room in (search, previews, items, library, jobs, presence):

@@ -16,12 +16,12 @@ from fastapi import Request
 
 from indexer.scan import roots
 from searchengine.encoders import registry
+from searchengine.encoders.encoder import Encoder
 from searchengine.engine import Engine
 from searchengine.errors import SearchEngineError
 from searchengine.media.sandbox import Limits, Sandbox
 from searchengine.opened import DEFAULT_ENCODER
-from searchengine.server.batching import PATIENCE_S, Batched
-from searchengine.server.limits import Places, Threads, Turns
+from searchengine.server.limits import Places, Threads
 from searchengine.server.problems import Busy, Problem
 from searchengine.server.worker import WorkerProcess
 from searchengine.store.jobs import Job
@@ -34,18 +34,8 @@ log = logging.getLogger(__name__)
 #: How long a request waits for another one that writes.
 WRITING_S = 10.0
 
-#: Requests with words that are answered side by side, and that may wait: as many as fill two
-#: batches of the encoder.
-ASKED, ASKED_WAITING = 64, 128
-
-#: Of these, how many go on at a time when they have got their vectors. Of two, each would make the
-#: other and the event loop wait for the interpreter's lock: /healthz took twice as long with two
-#: as with one, three times with 64, and no more was answered (measured on one core).
-GOING_ON = 1
-
-#: Requests with files that are decoded side by side, and that may wait.
-READ = os.cpu_count() or 1
-READ_WAITING = 32
+#: Processes that decode the files of queries.
+DECODERS = os.cpu_count() or 1
 
 #: Requests that change the library or wait to, one at a time, and that may wait for that.
 CHANGED, CHANGED_WAITING = 4, 16
@@ -93,17 +83,14 @@ class House:
         self.settings = settings
         self.library = Library(settings.library, create=True)
         self.worker = WorkerProcess(settings.library, settings.device)
-        self.sandbox = Sandbox(READ, Limits(seconds=min(DECODING_S, settings.deadline_s)))
-        self.turns = Turns(GOING_ON)
-        self.asking = Threads(ASKED, ASKED_WAITING, "an answer", self.turns)
-        self.reading = Threads(READ, READ_WAITING, "their files to be read")
+        self.sandbox = Sandbox(DECODERS, Limits(seconds=min(DECODING_S, settings.deadline_s)))
         self.changing = Threads(CHANGED, CHANGED_WAITING, "their change")
         self.streams = Places(settings.max_streams, "jobs are being followed")
         #: Why a collection cannot be asked, by its name; filled while starting.
         self.broken: dict[str, str] = {}
         self._writing = threading.Lock()
         self._engines: dict[str, tuple[Collection, Engine]] = {}
-        self._encoders: dict[str, Batched] = {}
+        self._encoders: dict[str, Encoder] = {}
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
@@ -112,8 +99,6 @@ class House:
         self.worker.close()
         for _, engine in self._engines.values():
             engine.close()
-        for encoder in self._encoders.values():
-            encoder.close()
         self.sandbox.close()
         self.library.close()
 
@@ -136,15 +121,17 @@ class House:
                 self._engines[name] = collection, engine
             return engine
 
-    def encoder(self, name: str) -> Batched:
+    def has_engine(self, name: str) -> bool:
+        """Whether ``engine`` answers at once, unless the collection was made again."""
+        return name in self._engines
+
+    def encoder(self, name: str) -> Encoder:
         """Loaded once; who needs it meanwhile waits."""
         found = self._encoders.get(name)
         if found is None:
             with self._loading:
                 if name not in self._encoders:
-                    self._encoders[name] = Batched(
-                        registry.load(name, self.settings.device), turns=self.turns
-                    )
+                    self._encoders[name] = registry.load(name, self.settings.device)
                 found = self._encoders[name]
         return found
 
@@ -199,11 +186,6 @@ class House:
         if self.settings.worker and any(not job.state.is_over for job in self.library.jobs.all()):
             self.worker.ensure()
 
-    @property
-    def waiting(self) -> int:
-        """Segments that wait for an encoder."""
-        return sum(encoder.waiting for encoder in list(self._encoders.values()))
-
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One request writes at a time. Raises Busy when others take too long; another process
@@ -247,7 +229,7 @@ class House:
     def _retire(self, engine: Engine | None) -> None:
         """Close it when nobody can be using it any more."""
         if engine is not None:
-            timer = threading.Timer(2 * PATIENCE_S, engine.close)
+            timer = threading.Timer(2 * self.settings.deadline_s, engine.close)
             timer.daemon = True
             timer.start()
 

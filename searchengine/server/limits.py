@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
@@ -76,60 +74,19 @@ class Place:
             self._places = None
 
 
-class Turns:
-    """So many threads go on at a time, of those that have got their vectors.
-
-    A batch of the encoder wakes many at once. If all went on, the event loop, which is one more
-    thread that needs the interpreter's lock, would wait for it behind them.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._free = threading.Semaphore(count)
-        self._mine = threading.local()
-
-    @contextmanager
-    def over(self) -> Iterator[None]:
-        """What this thread does; with its end goes the turn that it may have taken."""
-        self._mine.has = False
-        try:
-            yield
-        finally:
-            self.leave()
-            del self._mine.has
-
-    def take(self) -> None:
-        """Wait until it is this thread's turn."""
-        if getattr(self._mine, "has", True):  # or it does nothing that would end the turn
-            return
-        self._free.acquire()
-        self._mine.has = True
-
-    def leave(self) -> None:
-        """Let another thread go on."""
-        if getattr(self._mine, "has", False):
-            self._mine.has = False
-            self._free.release()
-
-
 class Threads:
-    """Threads for one kind of work, so that no other kind has to wait for it; ``turns`` end with
-    the work."""
+    """Threads for one kind of work, so that no other kind has to wait for it."""
 
-    def __init__(self, count: int, waiting: int, what: str, turns: Turns | None = None) -> None:
+    def __init__(self, count: int, waiting: int, what: str) -> None:
         self._limiter = anyio.CapacityLimiter(count)
         self._most_waiting = waiting
         self._what = what
-        self._turns = turns
 
     async def run(self, work: Callable[[], T]) -> T:
         """What ``work`` returns. Raises Busy at once when too many wait for a thread already."""
         if self._limiter.statistics().tasks_waiting >= self._most_waiting:
             raise Busy(f"too many requests wait for {self._what}; try again in a moment")
-        return await anyio.to_thread.run_sync(self._in_turn, work, limiter=self._limiter)
-
-    def _in_turn(self, work: Callable[[], T]) -> T:
-        with self._turns.over() if self._turns else nullcontext():
-            return work()
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
 
 class Body:

@@ -15,14 +15,14 @@ _seconds = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
     registry=_registry,
 )
-_batches = Histogram(
-    "searchengine_encoder_batch",
-    "Segments encoded together",
-    buckets=(1, 2, 4, 8, 16, 32),
+_together = Histogram(
+    "searchengine_queries_together",
+    "Queries answered together",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
     registry=_registry,
 )
 _waiting = Gauge(
-    "searchengine_encoder_waiting", "Segments that wait for an encoder", registry=_registry
+    "searchengine_queries_waiting", "Queries that nobody has begun to answer", registry=_registry
 )
 
 #: What has a name here; a client may send any.
@@ -35,9 +35,9 @@ def note(method: str, route: str, status: int, seconds: float) -> None:
     _seconds.labels(route).observe(seconds)
 
 
-def encoded(segments: int) -> None:
-    """One batch."""
-    _batches.observe(segments)
+def answered(queries: int) -> None:
+    """Together."""
+    _together.observe(queries)
 
 
 def page(waiting: int) -> bytes:

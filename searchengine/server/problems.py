@@ -27,7 +27,6 @@ from searchengine.errors import (
     UnsupportedMedia,
 )
 from searchengine.server.answers import Json
-from searchengine.server.errand import GivenUp
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -52,13 +51,12 @@ class Problem(HTTPException):
 
 
 class Busy(SearchEngineError):
-    """More is waiting for the encoder than will be done in time."""
+    """More is waiting than will be done in time."""
 
 
 #: The first class that fits decides.
 STATUS: dict[type[Exception], int] = {
     Busy: 503,
-    GivenUp: 503,  # nobody sees it
     ItemNotFound: 404,
     QueryError: 400,
     ConfigError: 400,

@@ -7,8 +7,8 @@ import binascii
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -223,10 +223,12 @@ class Login(BaseModel):
 
 @dataclass(slots=True)
 class Asked:
-    """A request with the files it came with, by the name of their field."""
+    """A request with the files it came with, by the name of their field, and what was made of
+    them: ``parts`` or why there are none."""
 
     search: SearchIn
     files: dict[str, UploadFile] = field(default_factory=dict)
+    parts: Sequence[QueryPart] | Problem | None = None
 
 
 async def read_json(request: Request, model: type[Model]) -> Model:
@@ -296,11 +298,13 @@ def _from_form(form: FormData) -> Asked:
     return Asked(validated(SearchIn, json.dumps({"query": parts})), sent)
 
 
-@contextmanager
-def parts_of(asked: Asked, engine: Engine) -> Iterator[list[QueryPart]]:
-    """The parts, decoded; files, if there are any, lie in a folder of their own for that long."""
+def parts_of(asked: Asked, engine: Engine) -> list[QueryPart]:
+    """The parts, decoded; files, if there are any, lie in a folder of their own meanwhile.
+
+    Raises Problem, SearchEngineError.
+    """
     with _folder() if asked.search.has_files else nullcontext("") as folder:
-        yield [
+        return [
             _part(part, number, Path(folder), asked.files, engine)
             for number, part in enumerate(asked.search.query)
         ]

@@ -9,7 +9,6 @@ from enum import Enum, auto
 import anyio
 from starlette.types import ASGIApp, Message, Scope, Send
 
-from searchengine.server.errand import Errand
 from searchengine.server.limits import Body
 
 
@@ -31,13 +30,11 @@ class Work:
     def __init__(self, send: Send, done: Callable[[], None]) -> None:
         self._send = send
         self._done = done
-        self._errand = Errand()
         self._scope = anyio.CancelScope()
         self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
 
     def start(self, app: ASGIApp, scope: Scope, body: Body) -> asyncio.Task[None]:
-        with self._errand.current():
-            return asyncio.create_task(self._run(app, scope, body))
+        return asyncio.create_task(self._run(app, scope, body))
 
     async def awaited(self, body: Body, seconds: float) -> End:
         """Until the answer begins, or the work is over; at most ``seconds`` from when the body
@@ -53,7 +50,6 @@ class Work:
 
     def give_up(self) -> None:
         """Stop what can be stopped."""
-        self._errand.give_up()
         self._scope.cancel()
 
     async def __call__(self, message: Message) -> None:

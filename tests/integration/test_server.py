@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,10 @@ from searchengine.demo import corpus
 from searchengine.engine import Engine
 from searchengine.media.metadata import NAME
 from searchengine.server.app import create_app
-from searchengine.server.batching import Batched
 from searchengine.server.house import ServerSettings
-from searchengine.server.problems import Busy
 from searchengine.store.keys import Scope
 from searchengine.store.library import Library
 from searchengine.types import Modality
-from tests.hash_encoder import HashEncoder
 
 BASE = "/v1/collections/default"
 
@@ -283,46 +278,6 @@ def test_beyond_the_loopback_a_key_is_needed_and_does_what_it_may(library: Path)
         assert client.get(url).status_code == 200
         client.delete("/v1/session")
         assert client.get(url).status_code == 401
-
-
-def test_calls_of_many_threads_are_encoded_together_and_come_back_in_order() -> None:
-    encoder = HashEncoder(delay_s=0.05)
-    batched = Batched(encoder)
-
-    def embed(number: int) -> bool:
-        prepared = [encoder.preprocess(f"word{number}", Modality.TEXT)]
-        vectors = batched.encode(prepared, Modality.TEXT)
-        return bool(np.allclose(vectors, HashEncoder().encode(prepared, Modality.TEXT)))
-
-    with ThreadPoolExecutor(24) as pool:
-        assert all(pool.map(embed, range(24)))
-    batched.close()
-
-
-def test_more_than_may_wait_is_busy_at_once_and_a_failure_reaches_its_caller() -> None:
-    begun, release = threading.Event(), threading.Event()
-
-    class Slow(HashEncoder):
-        def encode(self, batch: Any, modality: Modality) -> Any:
-            begun.set()
-            release.wait(10)
-            raise ValueError("broken")
-
-    batched = Batched(Slow(), waiting=2)
-    one = [np.zeros(64)]
-    with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(batched.encode, one, Modality.TEXT)
-        begun.wait(10)
-        others = [pool.submit(batched.encode, one, Modality.TEXT) for _ in range(2)]
-        while batched.waiting < 2:
-            pass
-        with pytest.raises(Busy):
-            batched.encode(one, Modality.TEXT)
-        release.set()
-        for call in (first, *others):
-            with pytest.raises(ValueError, match="broken"):
-                call.result(10)
-    batched.close()
 
 
 def test_the_page_is_small_and_loads_nothing_from_elsewhere(client: TestClient) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
@@ -28,6 +27,7 @@ from searchengine.server.reading import (
     read_json,
     validated,
 )
+from searchengine.server.results import place_of
 from searchengine.server.schemas import DeletedOut, ItemOut, ItemsOut
 from searchengine.types import MediaItem, Modality, Segment
 
@@ -136,11 +136,6 @@ def media(collection: str, item_id: ItemId, request: Request) -> Response:
     if response.headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers={"ETag": response.headers["etag"]})
     return response
-
-
-def place_of(collection: str, item_id: int) -> str:
-    """The path of an item's URL; a collection may have any name."""
-    return f"/v1/collections/{quote(collection, safe='')}/items/{item_id}"
 
 
 def _served_as(item: MediaItem) -> tuple[str, bool]:

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from searchengine.server import metrics
 from searchengine.server.answers import Json
+from searchengine.server.asking import asking_of
 from searchengine.server.guard import COOKIE
 from searchengine.server.house import house_of
 from searchengine.server.openapi import body
@@ -36,7 +37,7 @@ async def ready(request: Request) -> Json:
 @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_class=Response)
 async def counted(request: Request) -> Response:
     """For Prometheus."""
-    page = metrics.page(house_of(request).waiting)
+    page = metrics.page(asking_of(request).waiting)
     return Response(page, media_type="text/plain; version=0.0.4")
 
 

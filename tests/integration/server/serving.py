@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from searchengine.engine import Engine
 from searchengine.server.app import create_app
 from searchengine.server.house import ServerSettings
 from searchengine.server.serving import Protocol, Server
+from searchengine.types import Modality
 from tests.hash_encoder import HashEncoder
 
 BASE = "/v1/collections/default"
@@ -84,3 +86,25 @@ def listening(app: FastAPI, **config: Any) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(60)
+
+
+class Gated(HashEncoder):
+    """A hash encoder that encodes nothing while the gate is shut; counts what waits at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.begun = threading.Event()
+
+    def encode(self, batch: Any, modality: Modality) -> Any:
+        self.begun.set()
+        assert self.gate.wait(60)
+        return super().encode(batch, modality)
+
+
+def until(true: Any) -> None:
+    end = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)

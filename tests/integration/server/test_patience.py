@@ -7,12 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,28 +19,18 @@ from fastapi import FastAPI
 
 from searchengine.server import serving as sockets
 from searchengine.server.app import create_app
-from searchengine.server.errand import Errand, GivenUp, errand
 from searchengine.server.house import ServerSettings
-from searchengine.types import Modality
 from tests.hash_encoder import HashEncoder
-from tests.integration.server.serving import BASE, hashing, listening, make_hash_library
+from tests.integration.server.serving import (
+    BASE,
+    Gated,
+    hashing,
+    listening,
+    make_hash_library,
+    until,
+)
 
 ASKED = b'{"query": [{"text": "dogs"}]}'
-
-
-class Gated(HashEncoder):
-    """Encodes nothing while the gate is shut; counts what waits at it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = threading.Event()
-        self.gate.set()
-        self.begun = threading.Event()
-
-    def encode(self, batch: Any, modality: Modality) -> Any:
-        self.begun.set()
-        assert self.gate.wait(60)
-        return super().encode(batch, modality)
 
 
 @pytest.fixture(scope="module")
@@ -80,15 +68,8 @@ def get(url: str, path: str) -> httpx.Response:
         return client.get(path)
 
 
-def until(true: Any) -> None:
-    end = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def waiting(app: FastAPI) -> int:
-    count: int = app.state.house.waiting
+    count: int = app.state.asking.waiting
     return count
 
 
@@ -146,18 +127,6 @@ def test_so_many_requests_are_worked_on_and_no_more(tmp_path: Path, encoder: Gat
             encoder.gate.set()
             assert [one.result(60).status_code for one in asked] == [200] * most
             assert get(url, "/v1/models").status_code == 200
-
-
-def test_what_was_given_up_is_not_begun() -> None:
-    one = Errand()
-    with one.current():
-        assert errand() is one
-        one.give_up()
-        with pytest.raises(GivenUp):
-            errand().check()
-        with pytest.raises(GivenUp), errand().stopping(lambda: None):
-            raise AssertionError
-    errand().check()
 
 
 def test_clients_that_send_slowly_stop_nobody(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +191,7 @@ def test_what_is_under_way_at_sigterm_is_finished(tmp_path: Path) -> None:
                 asked = [pool.submit(ask, url)]
                 time.sleep(0.7)  # the second is to wait for it, not to join it
                 asked.append(pool.submit(ask, url))
-                until(lambda: "searchengine_encoder_waiting 1.0" in get(url, "/metrics").text)
+                until(lambda: "searchengine_queries_waiting 1.0" in get(url, "/metrics").text)
                 process.send_signal(signal.SIGTERM)
                 assert [one.result(60).status_code for one in asked] == [200] * 2
             assert process.wait(60) in (0, -signal.SIGTERM)
