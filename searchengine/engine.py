@@ -98,7 +98,7 @@ class Engine:
             encoder,
             device,
             options or MediaOptions(),
-            replace(RECIPE, budget_bytes=budget_bytes),
+            replace(RECIPE, budget_bytes=budget_bytes, on_gpu=device == "cuda"),
             sandbox,
             database_url,
         )

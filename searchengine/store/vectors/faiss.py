@@ -29,7 +29,14 @@ def train(sample: FloatArray, count: int, recipe: Recipe) -> Any:
     index.cp.seed = SEED
     index.cp.max_points_per_centroid = recipe.points_per_list
     index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1  # it only prints
-    index.train(sample)
+    if recipe.on_gpu and faiss.get_num_gpus():
+        # the index only borrows it: the name keeps it alive
+        assigner = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(sample.shape[1]))
+        index.clustering_index = assigner
+        index.train(sample)
+        index.clustering_index = None
+    else:
+        index.train(sample)
     return index
 
 

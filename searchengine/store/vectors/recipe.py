@@ -54,6 +54,7 @@ class Recipe:
     the codes measured; ``coarser`` ones take a half and a quarter of its memory and need more
     reranking, which tuning finds. They are taken where ``budget_bytes``, for all vectors of a
     collection, asks for them; 0 is no limit, None what is kept with the collection.
+    ``on_gpu``: lists are learnt on the GPUs that FAISS finds; only its GPU build finds any.
     """
 
     exact_below: int = 20_000
@@ -69,6 +70,7 @@ class Recipe:
     code_dims: int = 2
     coarser: tuple[int, ...] = (4, 8)
     budget_bytes: int | None = None
+    on_gpu: bool = False
     within: Effort = Effort(probed=0.2, rerank_factor=4)
     across: Effort = Effort(probed=0.7, rerank_factor=10)
 
