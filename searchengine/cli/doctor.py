@@ -100,6 +100,11 @@ _PROBES = {
 def _libraries() -> Iterator[Finding]:
     for name, code in _PROBES.items():
         yield _probed(name, code)
+    yield _probed("sandbox", _TRY_SANDBOX)
+
+
+#: What a traceback puts before a text that says everything.
+_OUR_ERROR = re.compile(r"^searchengine\.errors\.\w+: ")
 
 
 def _probed(name: str, code: str) -> Finding:
@@ -116,26 +121,51 @@ def _probed(name: str, code: str) -> Finding:
         return Finding(name, State.FAIL, str(error))
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
-        return Finding(name, State.FAIL, said[-1])
+        return Finding(name, State.FAIL, _OUR_ERROR.sub("", said[-1]))
     return Finding(name, State.OK, done.stdout.strip().splitlines()[-1].replace(" |", ","))
 
 
-#: Every tower that takes something easily made is loaded and run; all of it must be finite.
+#: Every tower is loaded and run on something easily made; all of it must be finite.
 _TRY_ENCODER = """
 import numpy as np
 from searchengine.encoders import registry
-from searchengine.types import Modality, Waveform
+from searchengine.types import (
+    DepthMap, Frames, ImuRecording, Modality, ThermalImage, ThermalUnit, Waveform
+)
 encoder = registry.load({name!r}, {device!r})
+flat, still = np.full((224, 224), 0.5, np.float32), np.zeros((500, 3), np.float32)
 media = {{
     Modality.TEXT: "a dog",
     Modality.IMAGE: np.zeros((224, 224, 3), np.uint8),
+    Modality.VIDEO: Frames(np.zeros((2, 224, 224, 3), np.uint8), np.arange(2.0), 1.0, 2),
     Modality.AUDIO: Waveform(np.zeros((1, 16000), np.float32), 16000),
+    Modality.DEPTH: DepthMap(flat, flat > 0),
+    Modality.THERMAL: ThermalImage(flat, ThermalUnit.RELATIVE),
+    Modality.IMU: ImuRecording(still, still, 50.0),
 }}
 tried = [modality for modality in media if modality in encoder.modalities]
 for modality in tried:
     vectors = encoder.encode([encoder.preprocess(media[modality], modality)], modality)
-    assert np.isfinite(vectors).all(), "vectors that are not finite"
+    assert np.isfinite(vectors).all(), f"{{modality}}: vectors that are not finite"
 print("encodes", ", ".join(tried))
+"""
+
+#: A file is decoded in a process of its own, as those of queries are.
+_TRY_SANDBOX = """
+import tempfile
+from pathlib import Path
+from searchengine.media.decode import Wanted
+from searchengine.media.options import MediaOptions
+from searchengine.media.sandbox import Sandbox
+from searchengine.types import Modality
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder, "a.txt")
+    path.write_text("a dog")
+    sandbox = Sandbox(1)
+    media = sandbox.decode(path, Modality.TEXT, [Wanted()], MediaOptions())
+    sandbox.close()
+assert media == ["a dog"], media
+print("decodes")
 """
 
 
