@@ -25,7 +25,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from searchengine.store.vectors.scan import ListScan, Scan, lists_of
+from searchengine.store.vectors.scan import SCORES, ListScan, Scan
 
 K = 10
 PART = 250_000
@@ -123,6 +123,27 @@ def attempt(name: str, step: Callable[[], Any]) -> Any:
     except Exception:
         say(f"{name} FAILED:\n{traceback.format_exc()}")
         return None
+
+
+def lists_of(vectors: Tensor, lists: int, sample: int, rounds: int = 8) -> tuple[Tensor, Tensor]:
+    """Spherical k-means: centroids float16 (lists, d) and the list int64 (n,) of each vector."""
+    chosen = torch.randperm(len(vectors), device=vectors.device)[:sample]
+    points = vectors[chosen]
+    centroids = points[:lists].clone()
+    for _ in range(rounds):
+        member = _nearest_list(points, centroids)
+        sums = torch.zeros(centroids.shape, dtype=torch.float32, device=points.device)
+        sums.index_add_(0, member, points.float())
+        empty = torch.bincount(member, minlength=lists) == 0
+        sums[empty] = points[torch.randint(len(points), (int(empty.sum()),))].float()
+        centroids = torch.nn.functional.normalize(sums, dim=1).to(vectors.dtype)
+    return centroids, _nearest_list(vectors, centroids)
+
+
+def _nearest_list(points: Tensor, centroids: Tensor) -> Tensor:
+    step = max((SCORES * 16) // len(centroids), 1)
+    parts = [(points[at : at + step] @ centroids.T).argmax(1) for at in range(0, len(points), step)]
+    return torch.cat(parts)
 
 
 def bench_exact(vectors: Tensor, asked: dict[str, Tensor], copied: float, device: str) -> None:

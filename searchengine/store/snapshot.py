@@ -26,6 +26,7 @@ from searchengine.store.vectors.faiss import (
     describe,
     flat_index,
     flat_nearest,
+    lists_of,
     nearest_by_codes,
     read_index,
 )
@@ -180,8 +181,10 @@ class VectorTable:
             return None
         from searchengine.store.vectors.device import DeviceScan  # loads torch
 
-        blocks = without(self.shards.blocks(), self._dead)
-        return DeviceScan.of(blocks, self.live, self._dim, self._scanned_on)
+        ids = np.setdiff1d(self.shards.ids(), self._dead)
+        vectors = (block for _, block in without(self.shards.blocks(), self._dead))
+        lists = None if self.index is None else lists_of(self.index)
+        return DeviceScan.of(ids, vectors, self._dim, lists, self._scanned_on)
 
     @functools.cached_property
     def background(self) -> FloatArray:
@@ -256,9 +259,13 @@ class VectorTable:
         few = allowed is not None and len(allowed) <= self._recipe.exact_allowed
         if exact or few:
             return "exact"
-        if self.index is None or self._on_device is not None:
+        if self.index is None:
             return self.method
         effort, lists = self.effort(asked, modality), self.index.nlist
+        if self._on_device is not None:
+            probes = 0 if allowed is not None else self._on_device.probes(1, effort.probed)
+            some = f"{probes} of {lists} lists, on {self._scanned_on}"
+            return some if probes else self.method
         probes = max(1, round(lists * effort.probed))
         return f"{self.method}, {probes} of {lists} lists, {effort.rerank_factor} x k reranked"
 
@@ -283,7 +290,7 @@ class VectorTable:
         """Ids that may be among the ``count`` nearest to each query, unordered."""
         found = [np.empty((len(queries), 0), np.int64)]
         if self._on_device is not None:
-            found = [self._on_device.nearest(queries, count, allowed)]
+            found = [self._on_device.nearest(queries, count, effort.probed, allowed)]
         else:
             if self.delta:
                 flat = self._delta, self._delta_ids

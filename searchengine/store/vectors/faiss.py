@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,6 +45,23 @@ def extend(index: Any, blocks: Iterable[tuple[IdArray, npt.NDArray[np.float16]]]
     """Add vectors under their ids."""
     for ids, vectors in blocks:
         index.add_with_ids(vectors.astype(np.float32), ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lists:
+    """What an index has learnt: ``centroids`` float32 (lists, d), and the ``ids`` in each list."""
+
+    centroids: FloatArray
+    ids: list[IdArray]
+
+
+def lists_of(index: Any) -> Lists:
+    held = index.invlists
+    ids = [
+        faiss.rev_swig_ptr(held.get_ids(one), held.list_size(one)).copy()
+        for one in range(index.nlist)
+    ]
+    return Lists(index.quantizer.reconstruct_n(0, index.nlist), ids)
 
 
 def write_index(file: BinaryIO, index: Any) -> None:

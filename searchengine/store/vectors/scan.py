@@ -33,6 +33,13 @@ SCORES = 1 << 25
 #: Several queries are filled up to a multiple of this: tensor cores take no fewer.
 PADDED = 8
 
+#: What looking at lists costs, in vectors of 1024 read by a whole scan: each is gathered, written
+#: and read again, and starting the steps of one query takes 0.4 ms (docs/benchmarks.md, H100).
+COPIED, LAUNCHED = 3, 500_000
+
+#: Vectors gathered at a time: 512 MB of 1024-d.
+GATHERED = 1 << 18
+
 #: From so many queries on, scores of one vector lie side by side, before that those of one query.
 WIDE = 32
 
@@ -50,17 +57,27 @@ class Scan:
 
     @classmethod
     def of(
-        cls, blocks: Iterable[npt.NDArray[np.float16]], rows: int, dim: int, device: str
+        cls, blocks: Iterable[npt.NDArray[np.float16]], places: IdArray, dim: int, device: str
     ) -> Scan:
-        """Of ``rows`` rows in blocks; no more than one block is held twice."""
-        held = torch.zeros((_padded(rows), dim), dtype=torch.float16, device=device)
+        """Of the rows in blocks, each put at its one of ``places``, which are 0 to n - 1 in any
+        order; no more than one block is held twice."""
+        held = torch.zeros((_padded(len(places)), dim), dtype=torch.float16, device=device)
         start = 0
         for block in blocks:
-            held[start : start + len(block)] = torch.from_numpy(np.array(block))
+            there = torch.from_numpy(places[start : start + len(block)]).to(device)
+            held[there] = torch.from_numpy(np.array(block)).to(device)
             start += len(block)
         scan = cls(held)
-        scan.rows = rows
+        scan.rows = len(places)
         return scan
+
+    def in_lists(self, centroids: FloatArray, sizes: IdArray) -> ListScan:
+        """The same vectors, list after list of ``sizes``, searched by the nearest of ``centroids``
+        float32 (lists, d); those after the last list are always compared."""
+        device, half = self._vectors.device, self._vectors.dtype
+        starts = torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)])).to(device)
+        coarse = torch.nn.functional.normalize(torch.from_numpy(centroids), dim=1)
+        return ListScan(self._vectors[: self.rows], coarse.to(device, half), starts)
 
     def search(
         self, queries: FloatArray, count: int, allowed: Tensor | None = None
@@ -120,12 +137,20 @@ class ListScan:
     """Compares with the vectors of the nearest lists only.
 
     ``vectors`` float16 (n, d) lie list after list; ``starts`` int64 (lists + 1,) says where each
-    begins, and ``centroids`` float16 (lists, d) are of length 1. It copies what it reads, three
-    times the traffic of a whole scan per vector, so it pays for one or a few queries.
+    begins, and ``centroids`` float16 (lists, d) are of length 1; what comes after the last list is
+    compared with every query. It copies what it reads, three times the traffic of a whole scan
+    per vector, so it pays for one or a few queries.
     """
 
     def __init__(self, vectors: Tensor, centroids: Tensor, starts: Tensor) -> None:
         self._vectors, self._centroids, self._starts = vectors, centroids, starts
+        self.lists = len(centroids)
+        self._rest = torch.arange(int(starts[-1]), len(vectors), device=vectors.device)
+
+    def pays(self, queries: int, nprobe: int) -> bool:
+        """Whether it reads less than a whole scan, which reads each vector once for all queries."""
+        read = COPIED * nprobe / self.lists * len(self._vectors) + LAUNCHED
+        return queries * read < len(self._vectors)
 
     @torch.inference_mode()
     def nearest(self, queries: Tensor, count: int, nprobe: int) -> tuple[Tensor, Tensor]:
@@ -139,7 +164,8 @@ class ListScan:
         before = sizes.cumsum(0) - sizes
         rows = torch.repeat_interleave(first - before, sizes)
         rows += torch.arange(len(rows), device=rows.device)
-        near = self._vectors[rows] @ query
+        rows = torch.cat([rows, self._rest])
+        near = torch.cat([self._vectors[part] @ query for part in torch.split(rows, GATHERED)])
         depth = min(count + SLACK, len(rows))
         likely = rows[near.topk(depth).indices]
         exact = self._vectors[likely].float() @ query.float()
@@ -150,27 +176,6 @@ class ListScan:
             padded(likely[order], (0, short), value=-1),
             padded(similarities, (0, short), value=-torch.inf),
         )
-
-
-def lists_of(vectors: Tensor, lists: int, sample: int, rounds: int = 8) -> tuple[Tensor, Tensor]:
-    """Spherical k-means: centroids float16 (lists, d) and the list int64 (n,) of each vector."""
-    chosen = torch.randperm(len(vectors), device=vectors.device)[:sample]
-    points = vectors[chosen]
-    centroids = points[:lists].clone()
-    for _ in range(rounds):
-        member = _nearest_list(points, centroids)
-        sums = torch.zeros(centroids.shape, dtype=torch.float32, device=points.device)
-        sums.index_add_(0, member, points.float())
-        empty = torch.bincount(member, minlength=lists) == 0
-        sums[empty] = points[torch.randint(len(points), (int(empty.sum()),))].float()
-        centroids = torch.nn.functional.normalize(sums, dim=1).to(vectors.dtype)
-    return centroids, _nearest_list(vectors, centroids)
-
-
-def _nearest_list(points: Tensor, centroids: Tensor) -> Tensor:
-    step = max((SCORES * 16) // len(centroids), 1)
-    parts = [(points[at : at + step] @ centroids.T).argmax(1) for at in range(0, len(points), step)]
-    return torch.cat(parts)
 
 
 def _padded(rows: int) -> int:
