@@ -47,6 +47,7 @@ def serve(
     from searchengine.server.app import create_app
     from searchengine.server.house import ServerSettings
     from searchengine.server.serving import serve as run
+    from searchengine.server.serving import settle
 
     settings = session_of(ctx).settings
     alone = _is_loopback(host) and not name  # a name is for others, who come through a proxy
@@ -61,7 +62,8 @@ def serve(
             | ({_shown(host)} if alone else set()),
             deadline_s=deadline_s,
             worker=worker,
-        )
+        ),
+        settle,
     )
     if not alone and not app.state.house.library.keys.all():
         raise ConfigError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,23 @@ class Modules(StaticFiles):
         return response
 
 
-def create_app(settings: ServerSettings) -> FastAPI:
-    """One library, served. Models load in the background; ``/readyz`` says when."""
+def create_app(settings: ServerSettings, when_loaded: Callable[[], None] = lambda: None) -> FastAPI:
+    """One library, served. Models load in the background; ``/readyz`` says when, after
+    ``when_loaded`` was called."""
     house = House(settings)
     left: set[asyncio.Task[None]] = set()
+
+    def warm() -> None:
+        try:
+            house.warm()
+            when_loaded()
+        finally:
+            app.state.ready.set()
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = THREADS
-        threading.Thread(target=_warm, args=(app, house), daemon=True).start()
+        threading.Thread(target=warm, daemon=True).start()
         yield
         if left:
             await asyncio.wait(left, timeout=settings.deadline_s)
@@ -67,10 +75,3 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     app.add_middleware(Guard, house=house, sessions=app.state.sessions, left=left)
     return app
-
-
-def _warm(app: FastAPI, house: House) -> None:
-    try:
-        house.warm()
-    finally:
-        app.state.ready.set()

@@ -126,7 +126,8 @@ class Body:
     async def _in_time(self) -> Message:
         seconds = min(IDLE_S, self._deadline - time.monotonic())
         try:
-            return await asyncio.wait_for(self._receive(), max(seconds, 0))
+            async with asyncio.timeout(seconds):
+                return await self._receive()
         except TimeoutError:
             raise Problem(408, "TooSlow", "the request was not sent in time") from None
 
