@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from searchengine.opened import DEFAULT_ENCODER, Opened
 from searchengine.query.calibrate import backgrounds
 from searchengine.query.check import check_query
 from searchengine.query.embed import embed_media
-from searchengine.query.given import BLOCK, Given, given_query, modality_named
+from searchengine.query.given import BLOCK, Given, blocks, given_query, modality_named
 from searchengine.query.parse import build_query, like_parts, read_parts
 from searchengine.query.search import search, search_all
 from searchengine.store.change import Change, Update
@@ -261,8 +260,7 @@ class Engine:
         its error, and stops nothing.
         """
         self._opened.fitting()
-        waiting = iter(queries)
-        while some := list(islice(waiting, block)):
+        for some in blocks(queries, block):
             read = [self._query(one) for one in some]
             answers = self.answer_all([one for one in read if isinstance(one, Query)])
             for one in read:
@@ -271,7 +269,7 @@ class Engine:
     def answer_all(self, queries: Sequence[Query]) -> Iterator[SearchResult | SearchEngineError]:
         """An answer for each query that was read before, or its error; all are encoded together."""
         collection, encoder = self._opened.fitting()
-        return iter(search_all(queries, encoder, self._library(), collection) if queries else ())
+        return iter(search_all(queries, encoder, self._library(), collection))
 
     def embed(self, **part: Given) -> FloatArray:
         """The unit vector float32 (dim,) of one part, such as ``image="x.jpg"``."""

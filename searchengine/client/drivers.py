@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any, TypeVar
 
 import anyio
@@ -14,7 +13,7 @@ import httpx
 from searchengine.client.methods import TOGETHER, Methods
 from searchengine.client.steps import Call, Outcome, Pause, Steps
 from searchengine.errors import ConfigError, SearchEngineError
-from searchengine.query.given import BLOCK
+from searchengine.query.given import BLOCK, blocks
 from searchengine.types import SearchResult
 
 R = TypeVar("R")
@@ -61,8 +60,7 @@ class Client(Methods):
         self, queries: Iterable[Mapping[str, Any]], *, block: int = BLOCK
     ) -> Iterator[SearchResult | SearchEngineError]:
         """See ``Engine.batch``; at most ``TOGETHER`` are sent at once. A ServerError ends it."""
-        waiting = iter(queries)
-        while some := list(islice(waiting, min(block, TOGETHER))):
+        for some in blocks(queries, min(block, TOGETHER)):
             yield from self.run(self._block(some))
 
     def run(self, steps: Steps[R]) -> R:
@@ -123,8 +121,7 @@ class AsyncClient(Methods):
         self, queries: Iterable[Mapping[str, Any]], *, block: int = BLOCK
     ) -> AsyncIterator[SearchResult | SearchEngineError]:
         """See ``Client.batch``: ``async for answer in client.batch(queries)``."""
-        waiting = iter(queries)
-        while some := list(islice(waiting, min(block, TOGETHER))):
+        for some in blocks(queries, min(block, TOGETHER)):
             for answer in await self.run(self._block(some)):
                 yield answer
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import bisect
 import functools
+import math
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from searchengine.query.embed import Part, composed, length, total, unit
+from searchengine.query.embed import Part, Together
 from searchengine.store.snapshot import Snapshot
 from searchengine.types import Background, FloatArray, Modality
 
@@ -37,19 +38,35 @@ PRIOR = 4
 OWN = 0.5
 
 
-@dataclass(frozen=True, eq=False)
+class Strangers:
+    """Similarities of a modality's background, float32 (s, d), with what is searched for there:
+    ``directions`` float32 (n, d), of all queries that are asked together."""
+
+    def __init__(self, vectors: FloatArray, directions: FloatArray) -> None:
+        self._vectors, self._directions = vectors, directions
+
+    @functools.cached_property
+    def ranked(self) -> list[list[float]]:
+        """Of each direction, ascending."""
+        similarities = self._directions @ self._vectors.T
+        ranked: list[list[float]] = np.sort(similarities, axis=1).tolist()
+        return ranked
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Aim:
     """What one modality is searched for, and how its similarities become scores.
 
     ``direction`` float32 (d,) of length 1; ``mean`` is the similarity that is expected of
-    strangers, ``deviation`` how much such similarities vary; ``strangers`` float32 (n, d) are
-    vectors of the target (None: not calibrated).
+    strangers, ``deviation`` how much such similarities vary; ``strangers`` are vectors of the
+    target (None: not calibrated), in which this is direction ``place``.
     """
 
     direction: FloatArray
     mean: float = 0.0
     deviation: float = 1.0
-    strangers: FloatArray | None = None
+    strangers: Strangers | None = None
+    place: int = 0
 
     def scores(self, similarities: FloatArray) -> FloatArray:
         scored: FloatArray = (similarities - np.float32(self.mean)) / np.float32(self.deviation)
@@ -57,15 +74,8 @@ class Aim:
 
     def percentile(self, similarity: float) -> float | None:
         """The share of the strangers that lie farther, 0 to 1; None where there are none."""
-        if self.strangers is None or not len(self.strangers):
-            return None
-        return bisect.bisect_left(self._background, similarity) / len(self._background)
-
-    @functools.cached_property
-    def _background(self) -> list[float]:
-        assert self.strangers is not None
-        similarities: list[float] = np.sort(self.strangers @ self.direction).tolist()
-        return similarities
+        ranked = self.strangers.ranked[self.place] if self.strangers else []
+        return bisect.bisect_left(ranked, similarity) / len(ranked) if ranked else None
 
 
 class Backgrounds:
@@ -88,19 +98,19 @@ class Backgrounds:
 
     def aim(self, parts: Sequence[Part], target: Modality) -> Aim:
         """Raises EmptyQuery when the parts cancel out."""
-        centred = [
-            Part(self._centred(part.vector, part.modality, target), part.modality, part.weight)
-            for part in parts
-        ]
-        direction = composed(centred)
-        own = float(self.means[target] @ direction)
-        deviations = [self.deviation(part.modality) for part in parts]
-        return Aim(
-            direction,
-            OWN * own + (1 - OWN) * self._usual(centred, target, own),
-            float(np.sqrt(np.mean(np.square(deviations)))),
-            self._ranked[target],
-        )
+        (aim,) = self.aims(Together.of([parts]), target)
+        return aim
+
+    def aims(self, asked: Together, target: Modality) -> list[Aim]:
+        """One for each query. Raises EmptyQuery when the parts of one cancel out."""
+        centred = asked.turned(lambda vectors, of: self._centred(vectors, of, target))
+        own = centred.directions @ self.means[target]
+        expected = OWN * own + (1 - OWN) * self._usual(centred, target, own)
+        squares = [self.deviation(one) ** 2 for one in asked.modalities]
+        deviation = math.sqrt(sum(squares) / len(squares))
+        strangers = Strangers(self._ranked[target], centred.directions)
+        each = zip(centred.each, expected.tolist(), strict=True)
+        return [Aim(one, mean, deviation, strangers, n) for n, (one, mean) in enumerate(each)]
 
     def deviation(self, asked: Modality) -> float:
         """Of similarities with queries of ``asked`` around what is expected, over all targets.
@@ -136,7 +146,7 @@ class Backgrounds:
     def _askers(self, asked: Modality, target: Modality) -> FloatArray:
         """Directions (n, d) of vectors that stand for the queries of a modality."""
         chosen = spread_over(len(self._samples[asked]))
-        return np.stack([self._centred(self._samples[asked][n], asked, target) for n in chosen])
+        return self._centred(self._samples[asked][chosen], asked, target)
 
     def _learn(self, asked: Modality, target: Modality) -> Background:
         sample, others = self._samples[asked], self._samples[target]
@@ -154,13 +164,14 @@ class Backgrounds:
             len(others),
         )
 
-    def _usual(self, parts: Sequence[Part], target: Modality, own: float) -> float:
-        """The mean similarity of ``target`` with queries made of such parts; ``own`` where it is
-        not known."""
-        if any(part.modality not in self._known for part in parts):
+    def _usual(self, asked: Together, target: Modality, own: FloatArray) -> FloatArray:
+        """The mean similarity (n,) of ``target`` with queries made of such parts; ``own`` where it
+        is not known."""
+        if any(one not in self._known for one in asked.modalities):
             return own
-        expected = sum(part.weight * self.pair(part.modality, target).mean for part in parts)
-        return float(expected / length(total(parts)))
+        means = np.array([self.pair(one, target).mean for one in asked.modalities], np.float32)
+        usual: FloatArray = asked.weights @ means / asked.lengths
+        return usual
 
     def _mean(self, modality: Modality) -> FloatArray:
         """Of a target; drawn to the mean of everything where it has few vectors."""
@@ -169,17 +180,18 @@ class Backgrounds:
         mean: FloatArray = (sample.sum(axis=0) + PRIOR * prior) / (len(sample) + PRIOR)
         return mean
 
-    def _centred(self, vector: FloatArray, asked: Modality, target: Modality) -> FloatArray:
-        """Without its modality's mean, which every vector of a third modality shares unequally:
-        those it happens to be near are hubs, found by whatever is asked.
+    def _centred(self, vectors: FloatArray, asked: Modality, target: Modality) -> FloatArray:
+        """Rows (n, d) without their modality's mean, which every vector of a third modality shares
+        unequally: those it happens to be near are hubs, found by whatever is asked.
 
         Among its own kind a vector is left as it is; so are words, which gain nothing by it.
         """
         mean = self._centers.get(asked)
         if asked in (target, Modality.TEXT) or mean is None:
-            return vector
-        rest = vector - mean
-        return unit(rest) if length(rest) > 1e-3 else vector
+            return vectors
+        rest = vectors - mean
+        lengths = np.linalg.norm(rest, axis=1, keepdims=True)
+        return np.where(lengths > 1e-3, rest / np.maximum(lengths, 1e-3), vectors)
 
 
 def spread_over(count: int) -> list[int]:

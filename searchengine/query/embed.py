@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,20 +39,67 @@ def embed_parts(
     return embedded
 
 
-def composed(parts: Sequence[Part]) -> FloatArray:
-    """Unit vector float32 (d,): each part weighted, summed, and the sum normalised.
+@dataclass(frozen=True, eq=False)
+class Together:
+    """The parts of n queries that are made of the same ``modalities`` in the same order.
 
-    Raises EmptyQuery when the parts cancel out.
+    ``weights`` float32 (n, parts); ``vectors``, of each part, float32 (n, d).
     """
-    added = total(parts)
-    if not length(added) > 1e-6:
-        raise EmptyQuery("the parts of the query cancel out; change a weight")
-    return unit(added)
+
+    modalities: tuple[Modality, ...]
+    weights: FloatArray
+    vectors: Sequence[FloatArray]
+
+    @classmethod
+    def of(cls, asked: Sequence[Sequence[Part]]) -> Together:
+        weights = np.array([[part.weight for part in parts] for parts in asked], np.float32)
+        vectors = [
+            np.stack([part.vector for part in column]) for column in zip(*asked, strict=True)
+        ]
+        return cls(tuple(part.modality for part in asked[0]), weights, vectors)
+
+    @functools.cached_property
+    def _added(self) -> FloatArray:
+        columns = zip(self.weights.T, self.vectors, strict=True)
+        return functools.reduce(np.add, [weights[:, None] * rows for weights, rows in columns])
+
+    @functools.cached_property
+    def lengths(self) -> FloatArray:
+        """Float32 (n,), of each query's weighted sum. Raises EmptyQuery when one's parts cancel
+        out."""
+        lengths: FloatArray = np.sqrt(np.einsum("nd,nd->n", self._added, self._added))
+        if not (lengths > 1e-6).all():
+            raise EmptyQuery("the parts of the query cancel out; change a weight")
+        return lengths
+
+    @functools.cached_property
+    def directions(self) -> FloatArray:
+        """Unit vectors float32 (n, d): each part weighted, summed, and the sum normalised."""
+        scaled: FloatArray = self._added / self.lengths[:, None]
+        return scaled
+
+    @functools.cached_property
+    def each(self) -> list[FloatArray]:
+        """The directions, one by one."""
+        return list(self.directions)
+
+    def alone(self, part: int) -> Together:
+        """One part of each query, by itself."""
+        only = slice(part, part + 1)
+        return Together(self.modalities[only], self.weights[:, only], self.vectors[only])
+
+    def turned(self, how: Callable[[FloatArray, Modality], FloatArray]) -> Together:
+        """Of the vectors that ``how`` makes of those of each modality; itself if it makes none."""
+        pairs = zip(self.vectors, self.modalities, strict=True)
+        vectors = [how(rows, modality) for rows, modality in pairs]
+        if all(new is old for new, old in zip(vectors, self.vectors, strict=True)):
+            return self
+        return Together(self.modalities, self.weights, vectors)
 
 
-def total(parts: Sequence[Part]) -> FloatArray:
-    """float32 (d,): the weighted sum of the parts."""
-    return functools.reduce(np.add, [np.float32(part.weight) * part.vector for part in parts])
+def composed(parts: Sequence[Part]) -> FloatArray:
+    """Unit vector float32 (d,) of one query's parts. Raises EmptyQuery when they cancel out."""
+    return Together.of([parts]).each[0]
 
 
 def length(vector: FloatArray) -> float:

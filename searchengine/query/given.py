@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -58,6 +59,15 @@ class GivenQuery:
     like: int | Sequence[int]
     not_like: int | Sequence[int]
     how: Mapping[str, Any]
+
+
+def blocks(queries: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Any]]:
+    """So many queries at a time. Raises QueryError for a size that nobody can mean."""
+    if not isinstance(size, int) or size < 1:
+        raise QueryError(f"block must be a whole number from 1 on, not {size!r}")
+    waiting = iter(queries)
+    while some := list(islice(waiting, size)):
+        yield some
 
 
 def given_query(given: Any) -> GivenQuery:

@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from searchengine.encoders.encoder import Encoder
 from searchengine.errors import SearchEngineError
 from searchengine.query.ahead import Ahead
-from searchengine.query.check import check_encoder, check_query
+from searchengine.query.check import check_encoder
 from searchengine.query.clock import Clock
-from searchengine.query.embed import embed_parts
 from searchengine.query.hunt import look
-from searchengine.query.inquiry import Inquiry
-from searchengine.store.catalog import Catalog
+from searchengine.query.inquiry import Ground, Inquiry, begin
 from searchengine.store.library import Library
-from searchengine.store.snapshot import Snapshot
 from searchengine.types import Collection, Query, SearchResult
 
 
@@ -40,12 +37,14 @@ def search_all(
     ``seconds`` of each is its share. Raises EncoderMismatch, NothingPublished.
     """
     check_encoder(encoder, collection)
+    if not queries:
+        return []
     catalog, clock = library.catalog, Clock()
     with clock("open"):
         snapshot = library.snapshot(collection)
     with clock("encode"):
         encoder = encoder if len(queries) == 1 else Ahead(encoder, queries)
-    begun = [_begun(query, encoder, catalog, snapshot, clock) for query in queries]
+    begun = begin(queries, Ground(encoder, catalog, snapshot, clock))
     waiting = [one for one in begun if isinstance(one, Inquiry)]
     while waiting:
         with clock("search"):
@@ -60,15 +59,3 @@ def search_all(
         waiting = [one for one in waiting if one.unsettled()]
     seconds = {stage: spent / len(queries) for stage, spent in clock.seconds.items()}
     return [one.result(seconds) if isinstance(one, Inquiry) else one for one in begun]
-
-
-def _begun(
-    query: Query, encoder: Encoder, catalog: Catalog, snapshot: Snapshot, clock: Clock
-) -> Inquiry | SearchEngineError:
-    try:
-        check_query(query)
-        with clock("encode"):
-            parts = embed_parts(query.parts, encoder, catalog, snapshot)
-        return Inquiry(query, parts, encoder, catalog, snapshot, clock)
-    except SearchEngineError as error:
-        return error

@@ -6,7 +6,7 @@ log2(n) times in its life.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchengine.store import layout
-from searchengine.store.shards import Blocks, HalfArray, Shard, Shards, without, write_shard
+from searchengine.store.shards import Blocks, HalfArray, Shard, Shards, only, without, write_shard
 from searchengine.store.tables import FileRow, PointRow
 from searchengine.store.tune import Point, tune
 from searchengine.store.vectors.faiss import extend, read_index, train, write_index
@@ -100,7 +100,8 @@ class Builder:
         old, self._shards = self._shards, []
         for start in range(0, len(ids), MAX_SHARD_ROWS):
             part = ids[start : start + MAX_SHARD_ROWS]
-            self._keep(self._write_shard(shards.keys(part), _only(shards.blocks(), part)))
+            kept = (vectors for _, vectors in only(shards.blocks(), part))
+            self._keep(self._write_shard(shards.keys(part), kept))
         self._retire(old)
         self.draft.buried, self._dead = self._dead, np.empty(0, np.int64)
         self.train()
@@ -261,8 +262,3 @@ def _row(point: Point) -> PointRow:
         queries=point.queries,
         rows=point.rows,
     )
-
-
-def _only(blocks: Blocks, wanted: IdArray) -> Iterator[HalfArray]:
-    for ids, vectors in blocks:
-        yield vectors[np.isin(ids, wanted, assume_unique=True)]

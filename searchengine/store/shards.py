@@ -74,9 +74,9 @@ class Shard:
 
     def rows(self, ids: IdArray) -> IdArray:
         """Where those of ``ids`` (ascending, none before the first here) lie that are here."""
-        first, last = self.ids[0], self.ids[-1]
+        first, last = int(self.ids[0]), int(self.ids[-1])
         if last - first + 1 == len(self.ids):  # no gaps, as long as nothing was compacted
-            near: IdArray = ids[: np.searchsorted(ids, last, "right")] - first
+            near: IdArray = (ids if ids[-1] <= last else ids[ids <= last]) - first
             return near
         rows: IdArray = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
         there: IdArray = rows[self.ids[rows] == ids]
@@ -120,14 +120,16 @@ class Shards:
         found = list(self._find(ids))
         if not found:
             return np.empty((2, 0), np.int64), np.empty((0, 0), np.float16)
-        keys = [shard.keys[:, rows] for shard, rows in found]
-        vectors = [shard.vectors[rows] for shard, rows in found]
+        keys = [shard.keys.take(rows, axis=1) for shard, rows in found]
+        vectors = [shard.vectors.take(rows, axis=0) for shard, rows in found]
+        if len(found) == 1:
+            return keys[0], vectors[0]
         return np.concatenate(keys, axis=1), np.concatenate(vectors)
 
     def _find(self, ids: IdArray) -> Iterator[tuple[Shard, IdArray]]:
         """Shards with the rows in them of ``ids``, of which none is there twice, ascending."""
         ids = np.sort(ids)
-        bounds = np.searchsorted(ids, self._first)
+        bounds = np.searchsorted(ids, self._first).tolist()
         for shard, start, end in zip(self._shards, bounds, [*bounds[1:], len(ids)], strict=True):
             if start < end:
                 yield shard, shard.rows(ids[start:end])
@@ -150,3 +152,10 @@ def without(blocks: Blocks, dead: IdArray) -> Iterator[tuple[IdArray, HalfArray]
             keep = np.isin(ids, dead, assume_unique=True, invert=True)
             ids, vectors = ids[keep], vectors[keep]
         yield ids, vectors
+
+
+def only(blocks: Blocks, allowed: IdArray) -> Iterator[tuple[IdArray, HalfArray]]:
+    """The rows of ``allowed``, of each block."""
+    for ids, vectors in blocks:
+        keep = np.isin(ids, allowed, assume_unique=True)
+        yield ids[keep], vectors[keep]

@@ -18,14 +18,18 @@ from searchengine.errors import NothingPublished, StoreCorrupt
 from searchengine.store.build import INDEX, SHARD
 from searchengine.store.catalog import Catalog, Manifest
 from searchengine.store.layout import check_size, checksum
-from searchengine.store.shards import Shard, Shards, without
+from searchengine.store.shards import Shard, Shards, only, without
 from searchengine.store.tables import FileRow
-from searchengine.store.vectors.faiss import (
-    Parameters,
+from searchengine.store.vectors.exact import (
+    Comparison,
     cosines,
-    describe,
     flat_index,
     flat_nearest,
+    nearest,
+)
+from searchengine.store.vectors.faiss import (
+    Parameters,
+    describe,
     lists_of,
     nearest_by_codes,
     read_index,
@@ -212,28 +216,32 @@ class VectorTable:
         (ascending) restricts the answers; ``exact`` compares every vector. Those found are also
         compared with the query's row of ``beside`` float32 (b, d).
         """
-        if exact or (allowed is not None and len(allowed) <= self._recipe.exact_allowed):
-            near = [self._scan(query, count, allowed) for query in queries]
+        if exact or self._few(allowed):
+            near = list(self._scan(queries, count, allowed))
         else:
-            near = self._candidates(queries, count, self.effort(asked, modality), allowed)
-            there = self.live if allowed is None else len(allowed)
-            near = [  # the lists probed may hold too few that are allowed
-                ids if len(ids) >= min(count, there) else self._scan(query, count, allowed)
-                for query, ids in zip(queries, near, strict=True)
-            ]
+            near = self._sought(queries, count, self.effort(asked, modality), allowed)
         directions = queries[:, None] if beside is None else np.stack([queries, beside], axis=1)
+        compare = Comparison(self._dim)
         return [
-            self._ranked(ids, of, count, modality) for ids, of in zip(near, directions, strict=True)
+            self._ranked(compare, ids[ids >= 0], of, count, modality)
+            for ids, of in zip(near, directions, strict=True)
         ]
 
     def _ranked(
-        self, ids: IdArray, directions: FloatArray, count: int, modality: Modality
+        self,
+        compare: Comparison,
+        ids: IdArray,
+        directions: FloatArray,
+        count: int,
+        modality: Modality,
     ) -> Neighbors:
         """The ``count`` of ``ids`` nearest to the first of ``directions`` (p, d)."""
-        keys, similarities = self.compare(ids, directions)
+        keys, vectors = self.shards.halves(self._living(ids))
+        similarities = compare.cosines(vectors, directions)
         order = np.argsort(-similarities[0], kind="stable")[:count]  # equal ones by ascending id
         ids, items = keys[:, order]
-        return Neighbors(ids, items, similarities[0, order], modality, similarities[1:, order])
+        similarities = similarities[:, order]
+        return Neighbors(ids, items, similarities[0], modality, similarities[1:])
 
     def effort(self, asked: Iterable[Modality], modality: Modality) -> Effort:
         """What a query of those modalities spends here: as tuned, the most that any needs.
@@ -256,8 +264,7 @@ class VectorTable:
         self, asked: Iterable[Modality], modality: Modality, allowed: IdArray | None, exact: bool
     ) -> str:
         """How ``search`` looks through all but the delta: index, lists probed, vectors reranked."""
-        few = allowed is not None and len(allowed) <= self._recipe.exact_allowed
-        if exact or few:
+        if exact or self._few(allowed):
             return "exact"
         if self.index is None:
             return self.method
@@ -284,10 +291,24 @@ class VectorTable:
         for ids, vectors in without(self.shards.blocks(), self._dead):
             yield ids, vectors.astype(np.float32)
 
-    def _candidates(
+    def _sought(
         self, queries: FloatArray, count: int, effort: Effort, allowed: IdArray | None
     ) -> list[IdArray]:
-        """Ids that may be among the ``count`` nearest to each query, unordered."""
+        """Ids that may be among the ``count`` nearest to each query, or -1. Where the lists probed
+        hold too few that are allowed, all of them are compared."""
+        found = self._candidates(queries, count, effort, allowed)
+        there = self.live if allowed is None else len(allowed)
+        lacking = np.flatnonzero(np.count_nonzero(found >= 0, axis=1) < min(count, there))
+        near = list(found)
+        if len(lacking):
+            for n, ids in zip(lacking, self._scan(queries[lacking], count, allowed), strict=True):
+                near[n] = ids
+        return near
+
+    def _candidates(
+        self, queries: FloatArray, count: int, effort: Effort, allowed: IdArray | None
+    ) -> IdArray:
+        """Ids (q, n) that may be among the ``count`` nearest to each query, unordered, and -1."""
         found = [np.empty((len(queries), 0), np.int64)]
         if self._on_device is not None:
             found = [self._on_device.nearest(queries, count, effort.probed, allowed)]
@@ -298,7 +319,7 @@ class VectorTable:
             if self.index is not None:
                 depth, how = count * effort.rerank_factor, self._parameters(effort, allowed)
                 found.append(nearest_by_codes(self.index, queries, depth, how))
-        return [row[row >= 0] for row in np.concatenate(found, axis=1)]
+        return np.concatenate(found, axis=1)
 
     def _parameters(self, effort: Effort, allowed: IdArray | None) -> Parameters:
         """Made once for each effort, unless something is filtered."""
@@ -314,20 +335,17 @@ class VectorTable:
     def _living(self, ids: IdArray) -> IdArray:
         return ids if not len(self._dead) else np.setdiff1d(ids, self._dead)
 
-    def _scan(self, query: FloatArray, count: int, allowed: IdArray | None) -> IdArray:
-        """Ids of the ``count`` nearest of all; all that are allowed when they are few."""
-        if allowed is not None and len(allowed) <= self._recipe.exact_allowed:
-            return allowed
-        ids, similarities = np.empty(0, np.int64), np.empty(0, np.float32)
-        for block_ids, block in without(self.shards.blocks(), self._dead):
-            if allowed is not None:
-                keep = np.isin(block_ids, allowed, assume_unique=True)
-                block_ids, block = block_ids[keep], block[keep]
-            ids = np.concatenate([ids, block_ids])
-            similarities = np.concatenate([similarities, cosines(block, query[None])[0]])
-            best = np.argsort(-similarities, kind="stable")[:count]
-            ids, similarities = ids[best], similarities[best]
-        return ids
+    def _few(self, allowed: IdArray | None) -> bool:
+        """Whether those are compared one by one."""
+        return allowed is not None and len(allowed) <= self._recipe.exact_allowed
+
+    def _scan(self, queries: FloatArray, count: int, allowed: IdArray | None) -> IdArray:
+        """Ids (q, ``count``) of the nearest, of all or those allowed; -1 where there are fewer."""
+        if allowed is not None and self._few(allowed):
+            keys, vectors = self.shards.halves(self._living(allowed))
+            return nearest([(keys[0], vectors)], queries, count)
+        blocks = without(self.shards.blocks(), self._dead)
+        return nearest(blocks if allowed is None else only(blocks, allowed), queries, count)
 
 
 def _open_files(

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchengine.store.shards import Blocks
+from searchengine.store.vectors.exact import nearest
 from searchengine.store.vectors.faiss import Parameters, nearest_by_codes
 from searchengine.store.vectors.recipe import Effort, Recipe
 from searchengine.types import FloatArray, Modality
@@ -79,27 +80,13 @@ def tune(
     if not every:
         return []
     skip = [asked is target for asked, kind in kinds.items() for _ in kind]
-    truths = iter(_split(exact(blocks(), np.concatenate(every), K + 1), every, skip))
+    truths = iter(_split(nearest(blocks(), np.concatenate(every), K + 1), every, skip))
     points = []
     for asked, kind in kinds.items():
         curves = [_Curve(index, rows, next(truths)) for rows in kind]
         effort, recall = _cheapest(curves, index, recipe)
         points.append(Point(asked, effort, recall, sum(map(len, kind)), index.ntotal))
     return points
-
-
-def exact(blocks: Blocks, queries: FloatArray, count: int) -> IdArray:
-    """Ids (q, count) of the nearest to each query by exact cosine, best first."""
-    scores = np.full((len(queries), count), -np.inf, np.float32)
-    ids = np.full((len(queries), count), -1, np.int64)
-    for block_ids, block in blocks:
-        here = queries @ block.astype(np.float32).T
-        scores = np.concatenate([scores, here], axis=1)
-        ids = np.concatenate([ids, np.broadcast_to(block_ids, here.shape)], axis=1)
-        best = np.argpartition(-scores, count - 1, axis=1)[:, :count]
-        scores, ids = np.take_along_axis(scores, best, 1), np.take_along_axis(ids, best, 1)
-    order = np.argsort(-scores, axis=1, kind="stable")
-    return np.take_along_axis(ids, order, axis=1)
 
 
 def _directions(asked: Modality, target: Modality, rows: FloatArray) -> Iterator[FloatArray]:

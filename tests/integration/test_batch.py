@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from typer.testing import CliRunner
 
 from searchengine.cli.app import app
 from searchengine.engine import Engine
-from searchengine.errors import SearchEngineError
+from searchengine.errors import EmptyQuery, QueryError, SearchEngineError
+from searchengine.store.catalog import Catalog
+from searchengine.store.vectors.exact import MANY
 from searchengine.types import SearchResult
 from tests.hash_encoder import HashEncoder
 from tests.integration.store.shelf import additions, unit
@@ -91,6 +94,67 @@ def test_a_query_that_cannot_be_answered_stops_nothing(tmp_path: Path, media: Pa
         found = answers(engine, [one for each in bad for one in (each, {"text": "kite"})])
         assert all(issubclass(one, SearchEngineError) for one in found[::2])
         assert found[1::2] == [shown(engine.search(text="kite"))] * len(bad)
+
+
+@pytest.mark.parametrize("block", [0, -1, 2.5])
+def test_a_block_of_no_queries_is_refused(tmp_path: Path, media: Path, block: Any) -> None:
+    with Engine(tmp_path, encoder=HashEncoder()) as engine:
+        engine.index([media], workers=0)
+        with pytest.raises(QueryError, match="block must be"):
+            list(engine.batch([{"text": "kite"}], block=block))
+        assert list(engine.answer_all([])) == []
+
+
+def test_a_filter_of_many_queries_is_looked_up_once(
+    tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    look_up = Catalog.allowed
+    monkeypatch.setattr(
+        Catalog, "allowed", lambda *given: (asked.append(given[2]), look_up(*given))[1]
+    )
+    with Engine(tmp_path, encoder=HashEncoder()) as engine:
+        engine.index([media], workers=0)
+        queries = [{"text": words, "filter": "modality = text"} for words in WORDS]
+        found = answers(engine, [*queries, {"text": "kite", "filter": "modality = image"}])
+        assert len(asked) == 2
+        assert found[:-1] == [shown(engine.search(**query)) for query in queries]
+
+
+def test_of_queries_that_are_posed_together_only_the_one_that_cancels_out_fails(
+    tmp_path: Path, media: Path
+) -> None:
+    with Engine(tmp_path, encoder=HashEncoder()) as engine:
+        engine.index([media], workers=0)
+        queries = [{"text": words, "negative": {"text": "kite"}} for words in ("owls", "kite")]
+        found = answers(engine, queries * 2)
+        assert found[1::2] == [EmptyQuery, EmptyQuery]
+        assert found[::2] == [shown(engine.search(**queries[0]))] * 2
+
+
+def test_vectors_without_an_index_answer_a_block_as_they_answer_one(tmp_path: Path) -> None:
+    from searchengine.store.change import Change
+    from searchengine.store.library import Library
+    from searchengine.types import Modality
+    from tests.integration.store.shelf import SMALL
+
+    vectors, encoder = unit(90, dim=16), HashEncoder(16)
+    with Library(tmp_path, create=True, recipe=replace(SMALL, exact_below=900)) as library:
+        with library.writer() as writer:
+            collection = writer.create("default", encoder.name, encoder.identity, "{}", 16)
+            for start in range(0, 90, 30):
+                some = additions(vectors[start : start + 30], str(start))
+                writer.commit(collection, Change(additions=some))
+            writer.commit(collection, Change(removed=[4, 5, 6]))
+        table = library.snapshot(collection).tables[Modality.IMAGE]
+        queries, allowed = unit(40, seed=9), table.shards.ids()[::3]
+        assert table.index is None and len(queries) >= MANY
+        for how in ({}, {"exact": True}, {"allowed": allowed}, {"allowed": allowed[:3]}):
+            given: dict[str, Any] = {"modality": Modality.IMAGE, "asked": [Modality.IMAGE], **how}
+            alone = [table.search(query[None], 10, **given)[0] for query in queries]
+            for one, other in zip(table.search(queries, 10, **given), alone, strict=True):
+                assert one.ids.tolist() == other.ids.tolist()
+                np.testing.assert_allclose(one.similarities, other.similarities, atol=1e-6)
 
 
 def test_an_index_of_lists_answers_a_block_as_it_answers_one(tmp_path: Path) -> None:

@@ -66,14 +66,14 @@ def test_new_words_are_found_and_old_ones_are_not(engine: Engine, media: Path) -
     assert best(engine, "albatros") == "harbour.txt"
     assert best(engine, "borscht") == "kitchen.txt"
     for gone in ("zuiderdam", "soup"):
-        assert engine._open().catalog.find_words(engine.collection(), gone, 10) == []
+        assert engine._library().catalog.find_words(engine.collection(), gone, 10) == []
 
 
 def test_what_was_deleted_is_not_found_by_its_words(engine: Engine) -> None:
     engine.delete(path="harbour.txt")
     paths = {Path(h.item.path).name for h in engine.search(text="zuiderdam", hybrid=True)}
     assert "harbour.txt" not in paths
-    assert engine._open().catalog.find_words(engine.collection(), "zuiderdam", 10) == []
+    assert engine._library().catalog.find_words(engine.collection(), "zuiderdam", 10) == []
 
 
 def test_a_copy_of_a_text_is_found_by_its_words_too(engine: Engine, media: Path) -> None:

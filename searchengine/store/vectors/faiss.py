@@ -114,52 +114,6 @@ def nearest_by_codes(index: Any, queries: FloatArray, count: int, how: Parameter
     return found
 
 
-def flat_index(
-    blocks: Iterable[tuple[IdArray, npt.NDArray[np.float16]]], dim: int
-) -> tuple[IdArray, Any]:
-    """An exact half-precision index of all rows of ``blocks``, and the ids of its positions."""
-    index = faiss.IndexScalarQuantizer(
-        dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-    )
-    kept = [np.empty(0, np.int64)]
-    for ids, vectors in blocks:
-        kept.append(ids)
-        index.add_sa_codes(np.ascontiguousarray(vectors).view(np.uint8))  # float16 is its code
-    return np.concatenate(kept), index
-
-
-def flat_nearest(
-    index: Any, ids: IdArray, queries: FloatArray, count: int, allowed: IdArray | None = None
-) -> IdArray:
-    """Ids (q, n) of the ``count`` nearest to each query in a flat index whose positions are
-    ``ids``, nearest first; -1 where there are fewer."""
-    how = None
-    if allowed is not None:
-        kept = np.flatnonzero(np.isin(ids, allowed, assume_unique=True))
-        selector, _bits = bitmap_selector(kept, len(ids))
-        how = faiss.SearchParameters(sel=selector)
-    _, rows = index.search(np.ascontiguousarray(queries), min(count, len(ids)), params=how)
-    return np.where(rows >= 0, ids[rows], -1)
-
-
-def cosines(vectors: npt.NDArray[np.float16], directions: FloatArray) -> FloatArray:
-    """Of each of ``directions`` float32 (p, d) with each of ``vectors`` (n, d), both of length 1:
-    float32 (p, n).
-
-    NumPy makes single precision of half a number at a time; this is five times as fast.
-    """
-    if not len(vectors):
-        return np.empty((len(directions), 0), np.float32)
-    index = faiss.IndexScalarQuantizer(
-        directions.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-    )
-    index.add_sa_codes(np.ascontiguousarray(vectors).view(np.uint8))
-    found, rows = index.search(np.ascontiguousarray(directions), len(vectors))
-    products: FloatArray = np.empty_like(found)
-    products[np.arange(len(found))[:, None], rows] = found
-    return products
-
-
 def describe(index: Any) -> str:
     """As the recipe spells it: ``IVF894,PQ512x4fs``."""
     return f"IVF{index.nlist},PQ{index.pq.M}x4fs"
