@@ -60,7 +60,7 @@ class Hit:
     """One answer. ``similarity`` is the cosine with the query; ``score`` what it is ranked by.
 
     ``percentile``: the share of its modality's background that lies farther from the query,
-    0 to 1; None where scores are not calibrated.
+    0 to 1; None where scores are not calibrated, or there is nothing else of its kind.
     """
 
     rank: int

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from searchengine.errors import EmptyQuery
 from searchengine.query.calibrate import Backgrounds
@@ -70,7 +72,7 @@ def test_a_modality_about_one_thing_is_not_its_own_background() -> None:
     asked = [Part(frames[1], Modality.THERMAL, 1.0)]
     near, far = learnt.aim(asked, Modality.THERMAL), learnt.aim(asked, Modality.IMAGE)
     cars = near.scores(frames[3::2] @ near.direction)
-    assert cars.mean() > np.quantile(far.scores(photos @ far.direction), 0.99)
+    assert cars.mean() > np.quantile(far.scores(photos @ far.direction), 0.95)
 
 
 def test_words_keep_the_order_of_raw_cosines_within_a_modality() -> None:
@@ -96,6 +98,45 @@ def test_the_percentile_is_the_share_of_the_background_below() -> None:
     assert aim.percentile(float(closeness[-1]) + 1e-4) == 1.0
     assert aim.percentile(float(closeness[0]) - 1e-4) == 0.0
     assert aim.percentile(float(closeness[49:51].mean())) == pytest.approx(0.5)
+
+
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 40), asking=st.booleans())
+def test_a_nearer_hit_never_has_a_lower_percentile(seed: int, count: int, asking: bool) -> None:
+    """Of those that the background holds and of those that it does not."""
+    images, more = cone(seed, count, 0.7), cone(seed + 1, 40, 0.7)
+    part = Part(images[0], Modality.IMAGE, 1.0) if asking else text(seed)
+    aim = backgrounds(image=images).aim([part], Modality.IMAGE)
+    near = np.sort(np.concatenate([images, more]) @ aim.direction)
+    shares = [share for one in near.tolist() if (share := aim.percentile(one)) is not None]
+    assert shares == sorted(shares)
+    assert all(0 <= share <= 1 for share in shares)
+
+
+@given(seed=st.integers(0, 10_000), count=st.integers(3, 40))
+def test_a_hit_is_no_stranger_to_itself(seed: int, count: int) -> None:
+    """Whether the background holds it makes no difference: the nearest of a few is at the top."""
+    images = cone(seed, count, 0.7)
+    whole = backgrounds(image=images).aim([text(seed)], Modality.IMAGE)
+    order = np.argsort(images @ whole.direction)
+    for place in (0, count // 2, count - 1):
+        near = float(images[order[place]] @ whole.direction)
+        rest = np.delete(images, order[place], axis=0)
+        without = backgrounds(image=rest).aim([text(seed)], Modality.IMAGE)
+        assert whole.percentile(near) == without.percentile(near)
+    assert whole.percentile(near) == 1.0
+
+
+def test_what_asks_is_no_stranger_to_its_neighbours() -> None:
+    images = cone(1, 20, 0.7)
+    aim = backgrounds(image=images).aim([Part(images[0], Modality.IMAGE, 1.0)], Modality.IMAGE)
+    nearest = np.sort(images @ aim.direction)[-2]
+    assert aim.percentile(float(nearest)) == 1.0
+
+
+def test_the_only_one_of_its_kind_has_nothing_to_be_compared_with() -> None:
+    film = cone(4, 1, 0.7)
+    aim = backgrounds(image=cone(1, 50, 0.7), video=film).aim([text()], Modality.VIDEO)
+    assert aim.percentile(float(film[0] @ aim.direction)) is None
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
