@@ -210,7 +210,7 @@ def _asked(query: FloatArray, kind: Modality) -> Query:
 class Hnswlib:
     name = "hnswlib"
     built = "hnswlib"
-    efforts = geometric(10, 2_000)
+    efforts = geometric(10, 2_000, 1.05)
 
     def build(self, base: FloatArray, folder: Path) -> None:
         import hnswlib
@@ -235,7 +235,7 @@ class Hnswlib:
 class Usearch:
     name = "usearch f16"
     built = "usearch"
-    efforts = geometric(10, 2_000)
+    efforts = geometric(10, 4_000, 1.05)
 
     def build(self, base: FloatArray, folder: Path) -> None:
         from usearch.index import Index
@@ -330,22 +330,24 @@ class Milvus:
 
 
 class Chroma:
-    """chromadb; its search effort is fixed when a collection is made."""
+    """chromadb. An effort that is set counts once the collection is opened anew."""
 
     name = "chroma"
     built = "chroma"
-    efforts = geometric(10, 800, 1.3)
+    efforts = geometric(10, 3_000, 1.05)
 
     def build(self, base: FloatArray, folder: Path) -> None:
         made = self._client(folder).create_collection(
             "vectors",
-            metadata={
-                "hnsw:space": "ip",
-                "hnsw:construction_ef": 200,
-                "hnsw:M": 16,
-                "hnsw:num_threads": 1,
-                "hnsw:batch_size": 50_000,
-                "hnsw:sync_threshold": 200_000,
+            configuration={
+                "hnsw": {
+                    "space": "ip",
+                    "ef_construction": 200,
+                    "max_neighbors": 16,
+                    "num_threads": 1,
+                    "batch_size": 5_000,
+                    "sync_threshold": 5_000,  # what is not synced is indexed again when opened
+                }
             },
         )
         for at in range(0, len(base), 5_000):
@@ -353,19 +355,23 @@ class Chroma:
             made.add(ids=[str(at + n) for n in range(len(part))], embeddings=part)
 
     def open(self, folder: Path, base: FloatArray) -> None:
-        self._collection = self._client(folder).get_collection("vectors")
-        self._effort = 0
+        self._folder, self._effort = folder, 0
 
     def search(self, query: FloatArray, effort: int, kind: Modality) -> Ids:
         if effort != self._effort:
-            self._collection.modify(configuration={"hnsw": {"ef_search": effort}})
+            self._client(self._folder).get_collection("vectors").modify(
+                configuration={"hnsw": {"ef_search": effort}}
+            )
+            self._collection = self._client(self._folder).get_collection("vectors")
             self._effort = effort
         found = self._collection.query(query_embeddings=query[None], n_results=K, include=[])
         return np.array([int(name) for name in found["ids"][0]], np.int64)
 
     def _client(self, folder: Path) -> Any:
         import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
 
+        SharedSystemClient.clear_system_cache()
         return chromadb.PersistentClient(str(folder))
 
 

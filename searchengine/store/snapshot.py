@@ -21,7 +21,7 @@ from searchengine.store.layout import check_size, checksum
 from searchengine.store.shards import Shard, Shards, only, without
 from searchengine.store.tables import FileRow
 from searchengine.store.vectors.exact import (
-    Comparison,
+    Cosines,
     cosines,
     flat_index,
     flat_nearest,
@@ -221,7 +221,7 @@ class VectorTable:
         else:
             near = self._sought(queries, count, self.effort(asked, modality), allowed)
         directions = queries[:, None] if beside is None else np.stack([queries, beside], axis=1)
-        compare = Comparison(self._dim)
+        compare = Cosines(self._dim)
         return [
             self._ranked(compare, ids[ids >= 0], of, count, modality)
             for ids, of in zip(near, directions, strict=True)
@@ -229,7 +229,7 @@ class VectorTable:
 
     def _ranked(
         self,
-        compare: Comparison,
+        compare: Cosines,
         ids: IdArray,
         directions: FloatArray,
         count: int,
@@ -237,7 +237,7 @@ class VectorTable:
     ) -> Neighbors:
         """The ``count`` of ``ids`` nearest to the first of ``directions`` (p, d)."""
         keys, vectors = self.shards.halves(self._living(ids))
-        similarities = compare.cosines(vectors, directions)
+        similarities = compare.of(vectors, directions)
         order = np.argsort(-similarities[0], kind="stable")[:count]  # equal ones by ascending id
         ids, items = keys[:, order]
         similarities = similarities[:, order]

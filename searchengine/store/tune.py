@@ -41,9 +41,9 @@ SHARES = tuple(float(share) for share in np.geomspace(0.005, 1.0, 24))
 #: Candidates reranked for each hit that are tried.
 FACTORS = (2, 3, 4, 6, 8, 10, 15, 20, 30, 40)
 
-#: What a candidate to rerank costs beside a code that is scanned: 2 us and 10 ns at 1024-d
-#: (docs/benchmarks.md).
-RERANK_COST = 200
+#: What a candidate to rerank costs beside a code that is scanned: 1.3 to 2.4 us, and 50 to 60 ns
+#: at 1024-d (docs/benchmarks.md).
+RERANK_COST = 35
 
 
 @dataclass(frozen=True, slots=True)

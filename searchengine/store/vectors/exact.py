@@ -27,7 +27,7 @@ MANY = 10
 ROWS = 2_048
 
 
-class Comparison:
+class Cosines:
     """Cosines with one set of vectors of ``dim`` after another, by one thread.
 
     Making the index each time would take as long as comparing a page's candidates.
@@ -36,7 +36,7 @@ class Comparison:
     def __init__(self, dim: int) -> None:
         self._index = _half_precision(dim)
 
-    def cosines(self, vectors: HalfArray, directions: FloatArray) -> FloatArray:
+    def of(self, vectors: HalfArray, directions: FloatArray) -> FloatArray:
         """Of each of ``directions`` float32 (p, d) with each of ``vectors`` (n, d), all of length
         1: float32 (p, n)."""
         if not len(vectors):
@@ -50,8 +50,8 @@ class Comparison:
 
 
 def cosines(vectors: HalfArray, directions: FloatArray) -> FloatArray:
-    """See ``Comparison``."""
-    return Comparison(directions.shape[1]).cosines(vectors, directions)
+    """See ``Cosines``."""
+    return Cosines(directions.shape[1]).of(vectors, directions)
 
 
 def nearest(

@@ -12,6 +12,8 @@ from searchengine.store.change import Change
 from searchengine.store.library import Library
 from searchengine.store.snapshot import VectorTable
 from searchengine.store.status import status
+from searchengine.store.vectors.faiss import train
+from searchengine.store.vectors.recipe import RECIPE
 from searchengine.types import Collection, FloatArray, Modality
 from tests.integration.store.shelf import SMALL, add, additions, make_collection, open_library
 
@@ -141,3 +143,11 @@ def test_too_few_strangers_are_no_sample(tmp_path: Path, points: int) -> None:
             add(library, collection, additions(texts(points, 2), "t", Modality.TEXT))
         add(library, collection, additions(IMAGES, "i"))
         assert Modality.TEXT not in table(library, collection).points
+
+
+def test_every_list_can_be_probed_however_many_there_are() -> None:
+    vectors = cone(5_000, 3, mean=0)
+    index = train(vectors, 4_000_000, RECIPE)
+    assert index.nlist == 4_000
+    _, lists = index.quantizer.search(cone(20, 4, mean=1), index.nlist)
+    assert all(len(set(row)) == index.nlist and min(row) >= 0 for row in lists.tolist())
