@@ -103,6 +103,9 @@ def main() -> None:
         ask("generation", libraries, lambda lib, n: lib.catalog.generation(mine[n]))
         ask("hydrate 100", libraries, lambda lib, n: lib.catalog.hydrate(some))
         ask("filter, 1.4 % meet it", libraries, lambda lib, n: lib.catalog.allowed(mine[n], year))
+        rest = parse_filter("not year >= 1990 and not tag = tag3")
+        ask("filter, 77 % meet it", libraries, lambda lib, n: lib.catalog.allowed(mine[n], rest))
+        ask("facets", libraries, lambda lib, n: lib.catalog.facets(mine[n], None))
         for words in ("word9000", "word300 word2000", "word20 word50", "word1 word2 word3"):
             ask(
                 f"words: {words}",

@@ -18,11 +18,11 @@ from sqlalchemy import (
     Text,
     and_,
     cast,
-    exists,
     false,
     literal,
     not_,
     or_,
+    select,
     true,
 )
 
@@ -87,11 +87,12 @@ def _comparison(comparison: Comparison) -> ColumnElement[bool]:
     if column is not None:
         return and_(column.is_not(None), _compare(column, operator, value))
     numeric = isinstance(value, int | float) and operator is not Operator.CONTAINS
-    return exists().where(
-        FieldRow.item_id == ItemRow.id,
+    found = select(FieldRow.item_id).where(
         FieldRow.name == _name(comparison.field),
         _compare(FieldRow.number if numeric else FieldRow.text, operator, value),
     )
+    # with EXISTS, SQLite looks through all that fit once for each item
+    return ItemRow.id.in_(found)
 
 
 def _compare(column: Any, operator: Operator, value: str | float | bool) -> ColumnElement[bool]:

@@ -36,16 +36,18 @@ _FTS5 = text(
     "ORDER BY bm25(passages_index), segments.id LIMIT :count"
 )
 
+#: Each step is kept (MATERIALIZED), or PostgreSQL counts a word's passages again for every passage.
 _TSVECTOR = text(
     "WITH wanted AS (SELECT lexeme, quote_literal(lexeme)::tsquery AS query "
     "FROM unnest(to_tsvector('passages_words', passages_plain(:words)))), "
-    "total AS (SELECT count(*) AS passages, avg(index_length) AS length FROM passages), "
-    "counted AS (SELECT lexeme, query, "
+    "total AS MATERIALIZED "
+    "(SELECT count(*) AS passages, avg(index_length) AS length FROM passages), "
+    "counted AS MATERIALIZED (SELECT lexeme, query, "
     "(SELECT count(*) FROM passages WHERE index_words @@ query) AS found FROM wanted), "
-    "weighed AS (SELECT lexeme, query, "
+    "weighed AS MATERIALIZED (SELECT lexeme, query, "
     "greatest(ln((passages - found + 0.5) / (found + 0.5)), 1e-6)::float8 AS idf, "
     "length::float8 FROM counted, total WHERE found > 0), "
-    "said AS (SELECT segment_id, idf, index_length / length AS longer, "
+    "said AS MATERIALIZED (SELECT segment_id, idf, index_length / length AS longer, "
     "cardinality((SELECT positions FROM unnest(index_words) AS one "
     "WHERE one.lexeme = weighed.lexeme))::float8 AS often "
     "FROM weighed JOIN passages ON index_words @@ query) "
