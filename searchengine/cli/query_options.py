@@ -139,7 +139,7 @@ DedupAt = Annotated[
         min=-1,
         max=1,
         help="The cosine from which on two of a modality are one; implies --dedup.",
-        show_default="0.98",
+        show_default="0.99",
         rich_help_panel=_HOW,
     ),
 ]

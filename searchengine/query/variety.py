@@ -12,7 +12,7 @@ from searchengine.store.snapshot import Snapshot
 from searchengine.types import FloatArray, Modality
 
 #: Pictures that were stored anew reach it, others hardly ever; see docs/ranking.md.
-ALIKE = 0.98
+ALIKE = 0.99
 #: Vectors of a modality that say whether its vectors can tell copies.
 LOOKED_AT = 256
 #: Hits that are put in another order for variety: a fixed number, so that pages fit together.

@@ -16,9 +16,7 @@ from tests.integration.store.shelf import open_library
 
 
 def test_a_filter_reads_what_fits_once(tmp_path: Path) -> None:
-    fits = compile_condition(
-        parse_filter("year >= 1990 and not (tag = night or place ~ sea)")
-    )
+    fits = compile_condition(parse_filter("year >= 1990 and not (tag = night or place ~ sea)"))
     question = select(ItemRow.id).where(ItemRow.collection_id == 1, fits)
     said = question.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
     with open_library(tmp_path) as library, library._engine.connect() as connection:
