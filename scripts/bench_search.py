@@ -518,7 +518,8 @@ def large(rows: int, folder: Path) -> None:
     with Library(folder, database_url="") as library:
         made = library.catalog.collection("default")
         table = library.snapshot(made).tables[Modality.IMAGE]
-        asked = {Modality.IMAGE: shape.base(256, 9), Modality.TEXT: shape.strangers(256, 0, rows)}
+        unlike = shape.strangers(256, CHUNK, rows)  # not the words that it was tuned with
+        asked = {Modality.IMAGE: shape.base(256, 9), Modality.TEXT: unlike}
         for kind, queries in asked.items():
             truth = nearest(table.shards.blocks(), queries, K)
             spent, found = [], []
