@@ -1,7 +1,7 @@
 """Is the server fast, and does it stay well under load? A real server, asked over the loopback.
 
     python scripts/bench_server.py latency          # one at a time, beside Engine.search
-    python scripts/bench_server.py load             # 64 clients at once, /healthz watched
+    python scripts/bench_server.py load             # 64 clients and one, in turn, /healthz watched
     python scripts/bench_server.py memory           # 10,000 requests, 64 at a time
     python scripts/bench_server.py encoding         # the encoder alone, one by one and in blocks
 
@@ -25,10 +25,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from searchengine.demo import corpus
 from searchengine.encoders.registry import load
@@ -36,6 +37,8 @@ from searchengine.engine import Engine
 from searchengine.types import Modality
 
 CLIENTS = 64
+#: Of a load: one client and many, in turn.
+ROUNDS = 5
 SEARCH = "/v1/collections/default/search"
 WORDS = (
     "a dog on a beach",
@@ -64,6 +67,11 @@ class Server:
 
     port: int
     process: subprocess.Popen[bytes]
+
+    def cpu_s(self) -> float:
+        """Processor time it has taken, in ticks of 10 ms."""
+        said = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(said[11]) + int(said[12])) / os.sysconf("SC_CLK_TCK")
 
     def rss_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -171,23 +179,55 @@ async def _client(port: int, left: Iterator[int], words: Iterator[str], counted:
 
 
 def bench_load(library: Path, requests: int) -> None:
-    """Throughput of 64 clients beside one client; /healthz every 20 ms meanwhile."""
+    """64 clients beside one client, in turn; /healthz every 20 ms while the 64 ask."""
     words = questions()
+    spent: dict[int, list[Spent]] = {1: [], CLIENTS: []}
+    counted, health_ms = Counted(), list[float]()
     with served(library) as server:
-        asyncio.run(storm(server.port, 200, 8, words))
-        one = asyncio.run(storm(server.port, requests // 4, 1, words))
-        with watching(server.port) as health_ms:
-            many = asyncio.run(storm(server.port, requests, CLIENTS, words))
-        alone, together = requests // 4 / one.seconds, requests / many.seconds
-        waited = sorted(many.waited_ms)
-        print(
-            f"load      one client {alone:.0f}/s, {CLIENTS} clients {together:.0f}/s, "
-            f"ratio {together / alone:.2f}; {dict(many.statuses)}; "
-            f"p50 {waited[len(waited) // 2]:.0f} ms, "
-            f"p99 {waited[len(waited) * 99 // 100]:.0f} ms; /healthz p50 "
-            f"{statistics.median(health_ms):.1f} ms, most {max(health_ms):.1f} ms of "
-            f"{len(health_ms)} (limit 50 ms)"
+        asyncio.run(storm(server.port, 200, CLIENTS, words))
+        for _ in range(ROUNDS):
+            few = requests // ROUNDS // 8
+            spent[1].append(_spent(server, few, 1, words, Counted()))
+            with watching(server.port) as taken_ms:
+                many = _spent(server, requests // ROUNDS, CLIENTS, words, counted)
+            spent[CLIENTS].append(many)
+            health_ms += taken_ms
+    for clients, rounds in spent.items():
+        a_second, server_ms, client_ms = (
+            statistics.median(one) for one in zip(*rounds, strict=True)
         )
+        print(
+            f"load      {clients} clients: {a_second:.0f} answers/s; a request takes "
+            f"{server_ms:.1f} ms of processor time of the server, {client_ms:.2f} of its client"
+        )
+    ratios = sorted(m[0] / o[0] for o, m in zip(spent[1], spent[CLIENTS], strict=True))
+    waited, health_ms = sorted(counted.waited_ms), sorted(health_ms)
+    print(
+        f"          answers/s, {CLIENTS} beside one: {statistics.median(ratios):.2f} x "
+        f"({ratios[0]:.2f} to {ratios[-1]:.2f}); {dict(counted.statuses)}; "
+        f"p50 {_share(waited, 0.5):.0f} ms, p99 {_share(waited, 0.99):.0f} ms; /healthz "
+        f"p50 {_share(health_ms, 0.5):.1f} ms, p99 {_share(health_ms, 0.99):.1f} ms, "
+        f"most {health_ms[-1]:.1f} ms of {len(health_ms)} (limit 50 ms)"
+    )
+
+
+#: Answers a second, and milliseconds of processor time a request: of the server, of the client.
+Spent: TypeAlias = tuple[float, float, float]
+
+
+def _spent(
+    server: Server, requests: int, clients: int, words: Iterator[str], into: Counted
+) -> Spent:
+    cpu_s, own_s = server.cpu_s(), time.process_time()
+    counted = asyncio.run(storm(server.port, requests, clients, words))
+    into.statuses += counted.statuses
+    into.waited_ms += counted.waited_ms
+    took_s, own_s = server.cpu_s() - cpu_s, time.process_time() - own_s
+    return requests / counted.seconds, 1000 * took_s / requests, 1000 * own_s / requests
+
+
+def _share(ordered: Sequence[float], share: float) -> float:
+    return ordered[int(len(ordered) * share)]
 
 
 @contextmanager

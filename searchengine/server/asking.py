@@ -24,8 +24,9 @@ from searchengine.server.reading import Asked, parts_of
 from searchengine.server.results import result_document
 from searchengine.types import Modality, Query, QueryPart, SearchResult
 
-#: Queries that are answered together, and that may wait.
-TOGETHER, WAITING = 64, 128
+#: Queries that are answered together, and that may wait. More together cost hardly less each, but
+#: their clients would all be answered, and ask again, at once, and keep the event loop busy.
+TOGETHER, WAITING = 16, 128
 
 #: Requests whose files may wait to be decoded.
 READ_WAITING = 32

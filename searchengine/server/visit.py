@@ -77,10 +77,15 @@ class Visit:
         await document(self._scope, self._receive, self._send)
 
     def over(self) -> None:
-        """No query, no header and no body is logged: these may hold secrets."""
+        """Count it, and log it where a log is kept."""
         seconds = time.perf_counter() - self._start
         route = getattr(self._scope.get("route"), "path", "-")
         metrics.note(self._scope["method"], route, self.status, seconds)
+        if log.isEnabledFor(logging.INFO):
+            self._log(route, seconds)
+
+    def _log(self, route: str, seconds: float) -> None:
+        """No query, no header and no body is logged: these may hold secrets."""
         line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "client": (self._scope.get("client") or ("",))[0],
