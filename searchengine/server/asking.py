@@ -24,7 +24,7 @@ from searchengine.server.reading import Asked, parts_of
 from searchengine.server.results import result_document
 from searchengine.types import Modality, Query, QueryPart, SearchResult
 
-#: Queries that are answered together, and that may wait. More together cost hardly less each, but
+#: Queries that are answered together, and that may wait. More together cost little less each, but
 #: their clients would all be answered, and ask again, at once, and keep the event loop busy.
 TOGETHER, WAITING = 16, 128
 

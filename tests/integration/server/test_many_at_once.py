@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,9 @@ from tests.integration.server.serving import (
     make_hash_library,
     until,
 )
+
+#: Of all clients; to make one for each takes longer than what they ask.
+CONTEXT = ssl.create_default_context()
 
 
 class Counted(Gated):
@@ -55,29 +59,27 @@ def app(tmp_path_factory: pytest.TempPathFactory, encoder: Counted) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def client(app: FastAPI) -> Iterator[httpx.Client]:
-    """As many connections as it is asked for at once."""
-    many = httpx.Limits(max_connections=None)
-    door = listening(app, timeout_keep_alive=300)
-    with door as url, httpx.Client(base_url=url, timeout=120, limits=many) as client:
-        yield client
+def url(app: FastAPI) -> Iterator[str]:
+    with listening(app) as url:
+        yield url
 
 
-def ask(client: httpx.Client, body: dict[str, Any]) -> httpx.Response:
-    return client.post(f"{BASE}/search", json=body)
+def ask(url: str, body: dict[str, Any], route: str = "search") -> httpx.Response:
+    with httpx.Client(base_url=url, timeout=120, verify=CONTEXT) as client:
+        return client.post(f"{BASE}/{route}", json=body)
 
 
 def crowd(
-    client: httpx.Client, app: FastAPI, encoder: Counted, bodies: list[dict[str, Any]]
+    url: str, app: FastAPI, encoder: Counted, bodies: list[dict[str, Any]]
 ) -> list[httpx.Response]:
     """Answers to all of them, who wait together while somebody else is answered."""
     encoder.begun.clear()
     encoder.gate.clear()
     with ThreadPoolExecutor(1 + len(bodies)) as pool:
         try:
-            first = pool.submit(ask, client, {"query": [{"text": "dogs"}]})
+            first = pool.submit(ask, url, {"query": [{"text": "dogs"}]})
             until(encoder.begun.is_set)
-            asked = [pool.submit(ask, client, body) for body in bodies]
+            asked = [pool.submit(ask, url, body) for body in bodies]
             until(lambda: app.state.asking.waiting == len(bodies))
             encoder.blocks.clear()
         finally:
@@ -92,7 +94,7 @@ def document(answer: httpx.Response) -> dict[str, Any]:
 
 
 def test_64_searches_at_once_are_each_answered_as_if_alone(
-    client: httpx.Client, app: FastAPI, encoder: Counted
+    url: str, app: FastAPI, encoder: Counted
 ) -> None:
     kinds: list[dict[str, Any]] = [
         {"k": 1},
@@ -107,16 +109,16 @@ def test_64_searches_at_once_are_each_answered_as_if_alone(
     words = ("dogs at night", "rain on the roof", "a river", "horses")
     bodies = [{"query": [{"text": f"{words[n % 4]} {n}"}], **kinds[n % 8]} for n in range(62)]
     bodies += [{"query": [{"id": 1}]}, {"query": [{"id": 2}, {"text": "rain", "weight": -0.5}]}]
-    answers = crowd(client, app, encoder, bodies)
+    answers = crowd(url, app, encoder, bodies)
     assert [answer.status_code for answer in answers] == [200] * 64
     assert max(encoder.blocks) == 16 and len(encoder.blocks) == 4
     assert sum(encoder.blocks) == 63  # one of them needs no encoder
     for body, answer in zip(bodies, answers, strict=True):
-        assert document(answer) == document(ask(client, body))
+        assert document(answer) == document(ask(url, body))
 
 
 def test_a_search_that_cannot_be_answered_fails_alone(
-    client: httpx.Client, app: FastAPI, encoder: Counted
+    url: str, app: FastAPI, encoder: Counted
 ) -> None:
     good = {"query": [{"text": "dogs"}]}
     wrong = [
@@ -127,14 +129,14 @@ def test_a_search_that_cannot_be_answered_fails_alone(
         ({"query": [{"id": 999}]}, 400, "QueryError"),
         ({"query": [{"text": "dogs"}, {"text": "dogs", "weight": -1}]}, 400, "EmptyQuery"),
     ]
-    answers = crowd(client, app, encoder, [one for bad, _, _ in wrong for one in (bad, good)])
+    answers = crowd(url, app, encoder, [one for bad, _, _ in wrong for one in (bad, good)])
     assert [answer.status_code for answer in answers[1::2]] == [200] * len(wrong)
     said = [(answer.status_code, answer.json()["title"]) for answer in answers[::2]]
     assert said == [(status, title) for _, status, title in wrong]
 
 
 def test_a_defect_that_one_search_meets_stops_no_other(
-    client: httpx.Client, app: FastAPI, encoder: Counted, monkeypatch: pytest.MonkeyPatch
+    url: str, app: FastAPI, encoder: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     healthy = encoder.preprocess
 
@@ -145,36 +147,34 @@ def test_a_defect_that_one_search_meets_stops_no_other(
 
     monkeypatch.setattr(encoder, "preprocess", preprocess)
     words = ("dogs", "the word", "rain")
-    answers = crowd(client, app, encoder, [{"query": [{"text": one}]} for one in words])
+    answers = crowd(url, app, encoder, [{"query": [{"text": one}]} for one in words])
     assert [answer.status_code for answer in answers] == [200, 500, 200]
     assert answers[1].json()["title"] == "Defect"
 
 
 def test_past_the_bound_searches_are_refused_at_once(
-    client: httpx.Client, app: FastAPI, encoder: Counted
+    url: str, app: FastAPI, encoder: Counted
 ) -> None:
     encoder.begun.clear()
     encoder.gate.clear()
     body = {"query": [{"text": "dogs"}]}
     with ThreadPoolExecutor(129) as pool:
         try:
-            asked = [pool.submit(ask, client, body)]
+            asked = [pool.submit(ask, url, body)]
             until(encoder.begun.is_set)
-            asked += [pool.submit(ask, client, body) for _ in range(128)]
+            asked += [pool.submit(ask, url, body) for _ in range(128)]
             until(lambda: app.state.asking.waiting == 128)
-            refused = ask(client, body)
+            refused = ask(url, body)
             assert refused.status_code == 503 and refused.json()["title"] == "Busy"
             assert refused.headers["retry-after"]
-            batch = client.post(f"{BASE}/search:batch", json={"queries": [body]})
+            batch = ask(url, {"queries": [body]}, "search:batch")
             assert batch.status_code == 503
         finally:
             encoder.gate.set()
         assert [one.result(120).status_code for one in asked] == [200] * 129
 
 
-def test_who_asks_with_words_does_not_wait_for_pictures(
-    client: httpx.Client, encoder: Counted
-) -> None:
+def test_who_asks_with_words_does_not_wait_for_pictures(url: str, encoder: Counted) -> None:
     file = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(file, "png")
     pixels = base64.b64encode(file.getvalue()).decode()
@@ -183,20 +183,18 @@ def test_who_asks_with_words_does_not_wait_for_pictures(
     picture = {"query": [{"modality": "image", "file": pixels, "name": "x.png"}]}
     with ThreadPoolExecutor(1) as pool:
         try:
-            slow = pool.submit(ask, client, picture)
+            slow = pool.submit(ask, url, picture)
             until(lambda: encoder.blocks)
-            assert ask(client, {"query": [{"text": "dogs"}]}).status_code == 200
+            assert ask(url, {"query": [{"text": "dogs"}]}).status_code == 200
             assert not slow.done()
         finally:
             encoder.pictures.set()
         assert slow.result(120).status_code == 200, slow.result().text
 
 
-def test_embeddings_of_many_are_those_of_each(
-    client: httpx.Client, app: FastAPI, encoder: Counted
-) -> None:
+def test_embeddings_of_many_are_those_of_each(url: str, app: FastAPI, encoder: Counted) -> None:
     def embed(words: str) -> httpx.Response:
-        return client.post(f"{BASE}/embed", json={"query": [{"text": words}]})
+        return ask(url, {"query": [{"text": words}]}, "embed")
 
     asked = [f"word{number}" for number in range(8)] + [" "]
     with ThreadPoolExecutor(len(asked)) as pool:
