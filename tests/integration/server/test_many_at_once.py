@@ -88,9 +88,13 @@ def crowd(
         return [one.result(120) for one in asked]
 
 
-def document(answer: httpx.Response) -> dict[str, Any]:
-    """All but how long it took."""
-    return {**answer.json(), "seconds": None}
+def alike(one: Any, other: Any) -> bool:
+    """Documents, but for the last digits of numbers, which depend on the order of a sum."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(alike(one[name], other[name]) for name in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == pytest.approx(other, abs=1e-4)) if isinstance(one, float) else one == other
 
 
 def test_64_searches_at_once_are_each_answered_as_if_alone(
@@ -114,14 +118,16 @@ def test_64_searches_at_once_are_each_answered_as_if_alone(
     assert max(encoder.blocks) == 16 and len(encoder.blocks) == 4
     assert sum(encoder.blocks) == 63  # one of them needs no encoder
     for body, answer in zip(bodies, answers, strict=True):
-        assert document(answer) == document(ask(url, body))
+        together, alone = answer.json(), ask(url, body).json()
+        assert together.pop("seconds").keys() >= alone.pop("seconds").keys()
+        assert alike(together, alone), (together, alone)
 
 
 def test_a_search_that_cannot_be_answered_fails_alone(
     url: str, app: FastAPI, encoder: Counted
 ) -> None:
     good = {"query": [{"text": "dogs"}]}
-    wrong = [
+    wrong: list[tuple[dict[str, Any], int, str]] = [
         ({**good, "filter": "year >"}, 400, "InvalidFilter"),
         ({**good, "k": 0}, 400, "QueryError"),
         ({**good, "score": "surprise"}, 400, "QueryError"),
