@@ -116,9 +116,9 @@ class SearchIn(BaseModel):
     score: Annotated[str, one_of(Score)] = Score.CALIBRATED
     mode: Annotated[str, one_of(Mode)] = Mode.SUM
     min_score: float | None = Field(None, allow_inf_nan=False)
-    exact: bool = False
-    explain: bool = False
-    hybrid: bool = False
+    exact: StrictBool = False
+    explain: StrictBool = False
+    hybrid: StrictBool = False
     dedup: Share | None = None
     diverse: Share | None = None
 
@@ -173,10 +173,10 @@ class JobIn(BaseModel):
     modality: ModalityName | None = None
     include: list[Glob] = Field([], max_length=100)
     exclude: list[Glob] = Field([], max_length=100)
-    prune: bool = False
+    prune: StrictBool = False
     workers: int | None = Field(None, ge=0, le=64)
     cutting: Cutting | None = None
-    soundtrack: bool = True
+    soundtrack: StrictBool = True
 
     def options(self) -> dict[str, Any]:
         """Of the row that a worker reads. Raises QueryError for what is no modality."""
@@ -191,7 +191,7 @@ class DeleteIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"ids": [12, 13]}})
     ids: list[ItemNumber] = Field([], max_length=10_000)
     path: str | None = Field(None, min_length=1, max_length=1_000)
-    dry_run: bool = False
+    dry_run: StrictBool = False
 
 
 class Described(BaseModel):

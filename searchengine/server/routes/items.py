@@ -31,6 +31,9 @@ from searchengine.server.results import place_of
 from searchengine.server.schemas import DeletedOut, ItemOut, ItemsOut
 from searchengine.types import MediaItem, Modality, Segment
 
+#: Of a form that sends a file.
+FIELDS = ("file", "modality", "metadata")
+
 router = APIRouter(prefix="/v1/collections/{collection}/items", tags=["items"])
 
 ItemId = Annotated[int, InPath(ge=1, le=MAX_ID)]
@@ -159,6 +162,8 @@ def _delete(house: House, collection: str, wanted: DeleteIn) -> int:
 
 
 def _add(house: House, collection: str, form: FormData) -> Json:
+    for name in form.keys() - FIELDS:
+        raise Problem(422, "InvalidRequest", f"no field {name!r}; they are {', '.join(FIELDS)}")
     file = form.get("file")
     if not isinstance(file, UploadFile):
         raise Problem(422, "InvalidRequest", "file: send the file in a field of that name")

@@ -55,6 +55,22 @@ def test_a_file_that_is_sent_becomes_an_item_that_is_found(client: TestClient) -
     assert again["id"] == item["id"] and again["metadata"]["year"] == 2022
 
 
+def test_a_field_that_means_nothing_is_refused_and_nothing_is_kept(client: TestClient) -> None:
+    answer = send(client, "typo.txt", b"zebras graze", metdata='{"year": 2021}')
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "no field 'metdata'; they are file, modality, metadata"
+    assert client.get(f"{BASE}/items", params={"path": "*typo*"}).json()["items"] == []
+
+
+@pytest.mark.parametrize("dry_run", [1, "yes"])
+def test_what_is_no_truth_value_deletes_nothing(client: TestClient, dry_run: object) -> None:
+    item = send(client, "kept.txt", b"kept").json()
+    wanted = {"ids": [item["id"]], "dry_run": dry_run}
+    answer = client.post(f"{BASE}/items:delete", json=wanted)
+    assert answer.status_code == 422 and "dry_run" in answer.json()["detail"]
+    assert client.get(f"{BASE}/items/{item['id']}").status_code == 200
+
+
 def test_a_file_that_was_sent_goes_with_its_item(client: TestClient, library: Path) -> None:
     item = send(client, "gone.txt", b"soon gone").json()
     path = Path(item["path"])
