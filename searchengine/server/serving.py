@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
 
 def settle() -> None:
     """To be called once models are loaded: what is there stays, so the collector need not look at
-    it again, for which all threads would stop (0.1 to 0.4 s)."""
+    it again, for which all threads would stop (0.12 s)."""
     gc.collect()
     gc.freeze()
 
