@@ -10,6 +10,7 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from threadpoolctl import ThreadpoolController
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: How long a client may take from its first byte to the end of its headers.
@@ -79,9 +80,11 @@ class Server(uvicorn.Server):
 
 def settle() -> None:
     """To be called once models are loaded: what is there stays, so the collector need not look at
-    it again, for which all threads would stop (0.12 s)."""
+    it again, for which all threads would stop (0.12 s). Products of a search are too small to be
+    shared out, and threads that wait for their part burn the time of others."""
     gc.collect()
     gc.freeze()
+    ThreadpoolController().select(user_api="blas").limit(limits=1)
 
 
 def serve(
