@@ -1,5 +1,6 @@
 """What all tests share: nothing is timed, on any machine; and the databases they run on."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,10 @@ from tests.servers import binaries, postgresql
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+#: A shell has what it starts with & ignore interrupts, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
