@@ -66,7 +66,7 @@ class Manifest:
 
 _GENERATION = Prepared(select(CollectionRow.generation).where(CollectionRow.id == bindparam("id")))
 
-_COLLECTIONS = select(*COLLECTION_COLUMNS).order_by(CollectionRow.name)
+_COLLECTIONS = Prepared(select(*COLLECTION_COLUMNS).order_by(CollectionRow.name))
 
 _PASSAGES = select(PassageRow.segment_id, PassageRow.passage).where(
     PassageRow.segment_id.in_(bindparam("ids", expanding=True))
@@ -97,8 +97,7 @@ class Catalog:
     # -- collections
 
     def collections(self) -> tuple[Collection, ...]:
-        rows = self._readers.execute(_COLLECTIONS)
-        return tuple(Collection(*row) for row in rows)
+        return tuple(Collection(*row) for row in self._readers.rows(_COLLECTIONS, {}))
 
     def collection(self, name: str) -> Collection:
         """Raises CollectionNotFound."""

@@ -95,7 +95,7 @@ class Recipe:
         """A faiss factory string: IVF over spherical k-means, and 4-bit PQ.
 
         The means of the lists are compared one by one: of a million vectors' a graph of them
-        (HNSW32) reached a tenth, so that no effort found more than 0.89 of what strangers ask for
+        (HNSW32) reached a tenth, so that no effort found more than 0.87 of what strangers ask for
         (docs/benchmarks.md).
         """
         return f"IVF{self.lists(count)},PQ{dim // self.code_dims}x4fs"

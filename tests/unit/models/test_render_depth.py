@@ -10,10 +10,13 @@ import pytest
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
-def test_a_camera_in_a_room_sees_it_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["room", "corridor", "street"])
+def test_a_camera_inside_a_place_sees_it_wherever_it_stands(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))
     from render_depth import render
 
-    for seed in range(12):
-        seen = render("room", np.random.default_rng(seed), wider=1.25).valid.mean()
-        assert seen > 0.1, f"seed {seed}"
+    for seed in range(40):
+        seen = render(kind, np.random.default_rng(seed), wider=1.25).valid.mean()
+        assert seen > 0.1, f"{kind}, seed {seed}"
